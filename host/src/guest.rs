@@ -1,0 +1,210 @@
+//! The component, compiled and linked, and its instances: one per request.
+
+use crate::key_value::KeyValue;
+use bindings::exports::wasi::http::incoming_handler::GuestIndices;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::{Request, Response};
+use tokio::sync::oneshot;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker, ResourceTable};
+use wasmtime::error::{Context, Result};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
+};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::{cli, clocks, io};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView,
+};
+
+/// How far a guest's linear memory can grow, in bytes; it starts with 128 KiB.
+pub const MEMORY_LIMIT: usize = 8 << 20;
+
+/// How often a computing guest is interrupted to let others run.
+pub const TICK: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// After how many interruptions it is stopped for good. Waiting is not computing.
+pub const MAX_TICKS: u32 = 100;
+
+/// The bindings of the component's world, from the same file as the guest's.
+pub mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        // Not `world`, which would link all interfaces alike: wasmtime-wasi-http's want options.
+        interfaces: "include spin-on-k8s:replica/replica;",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+            "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+            "wasi:io": wasmtime_wasi::p2::bindings::io,
+            "fermyon:spin/key-value.store": crate::key_value::Store,
+        },
+    });
+}
+
+/// What the host keeps for one instance: its side of the imports.
+pub struct Instance {
+    pub(crate) table: ResourceTable,
+    pub(crate) key_value: KeyValue,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: NoOutboundHttp,
+}
+
+/// The world has no outbound HTTP, so none of this is ever called.
+struct NoOutboundHttp;
+
+type Pending<T> = Box<dyn Future<Output = std::result::Result<T, Error>> + Send>;
+
+impl WasiHttpHooks for NoOutboundHttp {
+    fn send_request(
+        &mut self,
+        _: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Pending<()>,
+    ) -> Pending<(Response<WasiBody>, Pending<()>)> {
+        Box::new(async { Err(Error::HttpRequestDenied) })
+    }
+}
+
+impl WasiView for Instance {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Instance {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// What a guest's `response-outparam` is set to.
+pub type Outcome = std::result::Result<Response<HyperOutgoingBody>, ErrorCode>;
+
+/// A compiled component, linked to what its world imports and to nothing else.
+pub struct Guest {
+    pre: InstancePre<Instance>,
+    handler: GuestIndices,
+    key_value: KeyValue,
+}
+
+impl Guest {
+    /// The engine settings for `max_instances` instances at the same time.
+    pub fn config(max_instances: u32) -> Config {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(max_instances)
+            // A component is several core modules: the guest's own, and glue.
+            .total_core_instances(max_instances.saturating_mul(8))
+            .total_memories(max_instances)
+            .total_tables(max_instances.saturating_mul(2))
+            .total_stacks(max_instances)
+            .max_memory_size(MEMORY_LIMIT)
+            // A small instance is cheaper to wipe than to unmap, which interrupts every core.
+            .linear_memory_keep_resident(256 << 10)
+            .table_keep_resident(64 << 10)
+            .async_stack_keep_resident(64 << 10);
+        let mut config = Config::new();
+        config
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+            .epoch_interruption(true);
+        config
+    }
+
+    /// Compiles and links `wasm`, whose instances will share `key_value`.
+    ///
+    /// # Errors
+    /// If `wasm` is not a component, or imports or exports what the world does not have.
+    pub fn new(config: &Config, wasm: &[u8], key_value: KeyValue) -> Result<Self> {
+        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+        let component = Component::from_binary(&engine, wasm).context("not a component")?;
+        let mut linker = Linker::<Instance>::new(&engine);
+        link(&mut linker)?;
+        let pre = linker.instantiate_pre(&component).context("wrong world")?;
+        let handler = GuestIndices::new(&pre).context("wrong world")?;
+        tick(&engine);
+        Ok(Self { pre, handler, key_value })
+    }
+
+    /// A store for one new instance.
+    pub fn store(&self) -> Store<Instance> {
+        let instance = Instance {
+            table: ResourceTable::new(),
+            key_value: self.key_value.clone(),
+            wasi: WasiCtx::builder().inherit_stderr().build(),
+            http: WasiHttpCtx::new(),
+            hooks: NoOutboundHttp,
+        };
+        let mut store = Store::new(self.pre.engine(), instance);
+        let mut ticks = 0;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            ticks += 1;
+            Ok(if ticks < MAX_TICKS { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        });
+        store
+    }
+
+    /// Runs `request` in a new instance in `store`, which sends its answer to `outcome` on the
+    /// way and may go on after that.
+    ///
+    /// # Errors
+    /// If the guest traps, exits or exceeds a limit; the error tells which.
+    pub async fn handle(
+        &self,
+        store: &mut Store<Instance>,
+        request: Request<Empty<Bytes>>,
+        outcome: oneshot::Sender<Outcome>,
+    ) -> Result<()> {
+        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+        let response = store.data_mut().http().new_response_outparam(outcome)?;
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let handler = self.handler.load(&mut *store, &instance)?;
+        handler.call_handle(store, request, response).await
+    }
+}
+
+/// Links the world's imports, then those that Rust's standard library adds.
+fn link(linker: &mut Linker<Instance>) -> Result<()> {
+    use bindings::fermyon::spin;
+    use wasmtime_wasi_http::p2::bindings::http;
+    spin::key_value::add_to_linker::<_, HasSelf<Instance>>(linker, |instance| instance)?;
+    spin::variables::add_to_linker::<_, HasSelf<Instance>>(linker, |instance| instance)?;
+    http::types::add_to_linker::<_, WasiHttp>(linker, &Default::default(), Instance::http)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, Instance::clocks)?;
+    io::error::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |it| &mut it.table)?;
+    io::poll::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |it| &mut it.table)?;
+    io::streams::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |it| &mut it.table)?;
+
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, Instance::clocks)?;
+    cli::environment::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Instance::cli)
+}
+
+/// Advances the engine's clock for as long as there is an engine.
+///
+/// On a thread of its own: guests may keep all of the runtime's busy.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    std::thread::spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    });
+}

@@ -1,0 +1,18 @@
+//! The embedded host: runs the component under Wasmtime, as Spin does.
+//!
+//! In production the host is Spin; this one is for laptops, tests and measurements. It keeps
+//! Spin's model (a fresh instance per request, state in a key-value store, settings in
+//! variables) and takes Spin's environment variables, and differs where a single process can do
+//! better: a guest that exits ends it, as R's `quit()` would, and it drains when told to stop.
+//!
+//! - [`guest`] compiles the component and runs one request in a new instance;
+//! - [`key_value`] and [`variables`] are what the component's world imports besides WASI;
+//! - [`server`] brings requests to guests, within limits.
+
+pub mod guest;
+pub mod key_value;
+pub mod server;
+pub mod variables;
+
+/// The component that this host was built with.
+pub const COMPONENT: &[u8] = include_bytes!("../../target/wasm32-wasip2/release/spin_on_k8s.wasm");

@@ -1,0 +1,92 @@
+//! The command: parses its line, binds the listener, and hands both to the library.
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use spin_on_k8s_host::guest::Guest;
+use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::server::Limits;
+use spin_on_k8s_host::{COMPONENT, server};
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Serves the spin-on-k8s component on this machine, as `spin up` would.
+///
+/// Every request gets an instance of its own. The replica's state is kept in memory and dies with
+/// this process. POST /quit ends the process with exit code 0, as does SIGTERM or SIGINT: requests
+/// in flight are finished first (10 s at most); a second signal ends it at once.
+///
+/// Variables of the app are taken from the environment as Spin takes them: SPIN_VARIABLE_HOSTNAME
+/// is the name that the replica answers with.
+#[derive(Parser)]
+#[command(name = "spin-on-k8s", version)]
+struct Args {
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "SPIN_HTTP_LISTEN_ADDR",
+        default_value = "127.0.0.1:8000"
+    )]
+    listen: SocketAddr,
+
+    /// Component to run instead of the one carried inside
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+
+    /// Requests handled at the same time; more are refused with 503
+    #[arg(long, value_name = "N", env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    max_instances: u32,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    match run(args) {
+        // The range of an exit code is the platform's; WASI itself has only 0 and 1.
+        Ok(code) => ExitCode::from(code as u8),
+        Err(error) => {
+            eprintln!("spin-on-k8s: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(args: Args) -> Result<i32> {
+    let wasm = match args.component {
+        Some(file) => {
+            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.into()
+        }
+        None => Cow::Borrowed(COMPONENT),
+    };
+    let config = Guest::config(args.max_instances);
+    let guest = Guest::new(&config, &wasm, KeyValue::new(["default"]))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        either(&mut terminate, &mut interrupt).await;
+        tokio::spawn(async move {
+            either(&mut terminate, &mut interrupt).await;
+            std::process::exit(1);
+        });
+    };
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr()?;
+    println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
+    Ok(server::run(listener, guest, Limits::new(args.max_instances), stop).await)
+}
+
+/// Completes when either signal arrives.
+async fn either(a: &mut Signal, b: &mut Signal) {
+    tokio::select! {
+        _ = a.recv() => {}
+        _ = b.recv() => {}
+    }
+}

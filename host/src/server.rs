@@ -1,0 +1,204 @@
+//! Brings requests to guests, within limits, until told to stop.
+
+use crate::guest::Guest;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use wasmtime::Trap;
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+/// What the server grants, and to how many.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Requests handled at the same time.
+    pub instances: u32,
+    /// Connections at the same time; clients keep some for later requests.
+    pub connections: u32,
+    /// How long a client may take for its request's head, and then for its body.
+    pub read_timeout: Duration,
+    /// How long requests in flight may take when the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl Limits {
+    /// The default limits around `instances`.
+    pub fn new(instances: u32) -> Self {
+        Self {
+            instances,
+            connections: instances.saturating_mul(4),
+            read_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How long to leave an exhausted system alone before accepting again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the connections that `listener` accepts until `shutdown` completes or a guest exits;
+/// then lets requests in flight finish.
+///
+/// Returns the guest's exit code, or 0 after `shutdown`.
+pub async fn run(
+    listener: TcpListener,
+    guest: Guest,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> i32 {
+    let (exit, mut exited) = mpsc::channel(1);
+    let instances = Arc::new(Semaphore::new(limits.instances as usize));
+    let connections = Arc::new(Semaphore::new(limits.connections as usize));
+    let server = Arc::new(Server { guest, instances, read_timeout: limits.read_timeout, exit });
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+
+    let code = loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break 0,
+            Some(code) = exited.recv() => break code,
+        };
+        let _ = stream.set_nodelay(true);
+        let admitted = connections.clone().try_acquire_owned().ok();
+        let service = {
+            let (server, admitted) = (server.clone(), admitted.is_some());
+            service_fn(move |request| {
+                let server = server.clone();
+                async move {
+                    Ok::<_, Infallible>(match admitted {
+                        true => server.answer(request).await,
+                        false => busy("too many connections"),
+                    })
+                }
+            })
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.read_timeout)
+            .keep_alive(admitted.is_some())
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A connection that breaks is the client's loss, and nobody else's.
+            let _ = connection.await;
+            drop(admitted);
+        });
+    };
+    drop(listener);
+    if timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still in flight after {:?}", limits.drain_timeout);
+    }
+    code
+}
+
+struct Server {
+    guest: Guest,
+    instances: Arc<Semaphore>,
+    read_timeout: Duration,
+    exit: mpsc::Sender<i32>,
+}
+
+impl Server {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        let (mut head, body) = request.into_parts();
+        match head.headers.get(header::HOST).map(HeaderValue::to_str) {
+            Some(Ok(_)) => {}
+            // HTTP/1.0 has no such header, WASI has no request without it.
+            None if head.version < Version::HTTP_11 => {
+                head.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+            }
+            _ => {
+                return problem(StatusCode::BAD_REQUEST, "the host header is missing or invalid");
+            }
+        }
+        // The world has no way to read a body, so no instance need wait for it.
+        match timeout(self.read_timeout, discard(body)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "the body is malformed"),
+            Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        }
+        let Ok(permit) = self.instances.clone().try_acquire_owned() else {
+            return busy("every instance is busy");
+        };
+        let request = Request::from_parts(head, Empty::new());
+        let (sender, receiver) = oneshot::channel();
+        // A task of its own, because the guest may go on after it has answered.
+        let instance = tokio::spawn(async move {
+            let result = self.guest.handle(&mut self.guest.store(), request, sender).await;
+            drop(permit);
+            result.err().map(|error| self.failure(&error))
+        });
+        match receiver.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(code)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &code.to_string()),
+            Err(_) => match instance.await {
+                Ok(Some(failure)) => failure,
+                _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest gave no answer"),
+            },
+        }
+    }
+
+    /// What to tell the client of a guest that did not return, should it have no answer yet.
+    fn failure(&self, error: &wasmtime::Error) -> Response<HyperOutgoingBody> {
+        if let Some(&I32Exit(code)) = error.downcast_ref() {
+            let _ = self.exit.try_send(code);
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has exited");
+        }
+        tracing::error!("guest: {error:#}");
+        match error.downcast_ref() {
+            Some(Trap::Interrupt) => {
+                problem(StatusCode::GATEWAY_TIMEOUT, "the guest computed for too long")
+            }
+            _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has trapped"),
+        }
+    }
+}
+
+/// Reads a body to its end and forgets it.
+async fn discard(mut body: Incoming) -> hyper::Result<()> {
+    while let Some(frame) = body.frame().await {
+        frame?;
+    }
+    Ok(())
+}
+
+/// 503: come back soon.
+fn busy(detail: &str) -> Response<HyperOutgoingBody> {
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, detail);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// An error of the host's, in the shape of the component's.
+fn problem(status: StatusCode, detail: &str) -> Response<HyperOutgoingBody> {
+    let body = serde_json::json!({ "error": status.to_string(), "detail": detail });
+    let body = Full::<Bytes>::from(body.to_string()).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,94 @@
+//! An answer, and how it reaches the client.
+
+use serde::Serialize;
+use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use spin_sdk::variables;
+use std::borrow::Cow;
+
+/// `blocking-write-and-flush` takes no more bytes at once (wasi:io/streams).
+const MAX_WRITE: usize = 4096;
+
+/// A complete answer: all of the body is known before the first byte goes out.
+pub struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, Cow<'static, str>)>,
+    body: Cow<'static, str>,
+    last: bool,
+}
+
+impl Answer {
+    /// 204, without content.
+    pub fn no_content() -> Self {
+        Self { status: 204, headers: Vec::new(), body: Cow::Borrowed(""), last: false }
+    }
+
+    /// An answer with `body`, which may not be empty, of media type `content_type`.
+    pub fn new(
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let body = body.into();
+        // Without its length an answer goes out in chunks.
+        let length = body.len().to_string();
+        Self { status, body, ..Self::no_content() }
+            .with_header("content-type", content_type)
+            .with_header("content-length", length)
+    }
+
+    /// An answer with `value` as JSON.
+    pub fn json(status: u16, value: &impl Serialize) -> Self {
+        // Serialization fails only on maps with keys that are no strings; there are none.
+        let body = serde_json::to_string(value).unwrap_or_default();
+        Self::new(status, "application/json", body)
+    }
+
+    /// R's empty list, `{}`: done, nothing to tell.
+    pub fn empty_object(status: u16) -> Self {
+        Self::new(status, "application/json", "{}")
+    }
+
+    /// The same answer with one more header.
+    pub fn with_header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same answer, with the name of the replica that gives it: the variable `hostname`, which
+    /// on Kubernetes is the pod's name.
+    pub fn with_replica(self) -> Self {
+        match variables::get("hostname") {
+            Ok(name) => self.with_header("x-replica", name),
+            Err(_) => self,
+        }
+    }
+
+    /// The same answer, to be the instance's last act: see `quit`.
+    pub fn and_exit(self) -> Self {
+        Self { last: true, ..self }
+    }
+
+    /// Sends the whole answer. A client that has gone away is not an error.
+    pub fn send(self, response: ResponseOutparam) {
+        let headers = Headers::new();
+        for (name, value) in &self.headers {
+            // Only a value with control characters is refused; it is better left out.
+            let _ = headers.append(name, value.as_bytes());
+        }
+        let outgoing = OutgoingResponse::new(headers);
+        let _ = outgoing.set_status_code(self.status);
+        let body = outgoing.body();
+        response.set(outgoing);
+        if let Ok(body) = body {
+            if let Ok(stream) = body.write() {
+                for chunk in self.body.as_bytes().chunks(MAX_WRITE) {
+                    let _ = stream.blocking_write_and_flush(chunk);
+                }
+            }
+            let _ = OutgoingBody::finish(body, None);
+        }
+        if self.last {
+            std::process::exit(0);
+        }
+    }
+}

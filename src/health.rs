@@ -1,0 +1,15 @@
+//! `GET /health`: what the probes ask.
+
+use crate::answer::Answer;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// Answers `OK` as long as nothing has been done to the replica.
+///
+/// A replica whose state cannot be read is not healthy either.
+pub fn health(_query: &str) -> Result<Answer, Problem> {
+    if State::is_poisoned()? {
+        return Err(Problem::Internal("the replica is poisoned".into()));
+    }
+    Ok(Answer::new(200, "text/plain", "OK").with_replica())
+}

@@ -1,0 +1,48 @@
+//! What can be wrong with a request or a replica, and how the client is told.
+
+use crate::answer::Answer;
+use serde::Serialize;
+use spin_sdk::key_value;
+
+/// A reason to answer with an error. The JSON shape and the titles are those of R's plumber.
+#[derive(Debug)]
+pub enum Problem {
+    /// The request is at fault; the string says what was wrong, with the value.
+    BadRequest(String),
+    /// No such path.
+    NotFound,
+    /// The path exists, but not for this method; `allow` names those that it has.
+    MethodNotAllowed { allow: &'static str },
+    /// The replica is at fault; the string says how.
+    Internal(String),
+}
+
+/// The body of every error.
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<Problem> for Answer {
+    fn from(problem: Problem) -> Self {
+        let json = |status, error, detail| Self::json(status, &Body { error, detail });
+        match problem {
+            Problem::BadRequest(detail) => json(400, "400 - Bad Request", Some(detail)),
+            Problem::NotFound => json(404, "404 - Resource Not Found", None),
+            Problem::MethodNotAllowed { allow } => {
+                json(405, "405 - Method Not Allowed", None).with_header("allow", allow)
+            }
+            Problem::Internal(detail) => {
+                json(500, "500 - Internal server error", Some(detail)).with_replica()
+            }
+        }
+    }
+}
+
+impl From<key_value::Error> for Problem {
+    fn from(error: key_value::Error) -> Self {
+        Self::Internal(format!("the replica's state is out of reach: {error}"))
+    }
+}

@@ -1,0 +1,27 @@
+//! `GET /wait`: a slow answer.
+
+use crate::answer::Answer;
+use crate::problem::Problem;
+use chrono::{SubsecRound, Utc};
+use serde::Serialize;
+use wasi::clocks::monotonic_clock::subscribe_duration;
+
+wit_bindgen::generate!({ path: "wit", world: "clock", generate_all });
+
+/// As long as the R original waits; in nanoseconds.
+const WAIT: u64 = 5_000_000_000;
+
+#[derive(Serialize)]
+struct Body {
+    time: String,
+}
+
+/// Answers the time, after five seconds.
+///
+/// It blocks this instance only: the host sees which event it waits for and gives its thread to
+/// others meanwhile, so that a thousand waits take as long as one.
+pub fn wait(_query: &str) -> Result<Answer, Problem> {
+    subscribe_duration(WAIT).block();
+    let time = Utc::now().trunc_subsecs(0).to_string();
+    Ok(Answer::json(200, &Body { time }))
+}

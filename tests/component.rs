@@ -1,0 +1,138 @@
+//! What the component is: its world, and what it costs. All of it is deterministic.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use spin_on_k8s_host::guest::Guest;
+use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::{COMPONENT, variables};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::oneshot;
+use wit_component::DecodedWasm;
+use wit_parser::{IndexMap, Resolve, WorldItem, WorldKey};
+
+/// Bytes of the component, at most.
+const SIZE: usize = 114 << 10;
+/// Pages of 64 KiB that an instance's memory starts with.
+const PAGES: u64 = 2;
+/// Wasmtime's fuel, about one unit an instruction, that a request costs at most.
+const FUEL: [(&str, u64); 2] = [("/parity?int=7", 5165), ("/health", 4058)];
+
+/// What Rust's standard library imports besides what our world does.
+const STD: [(&str, &[&str]); 14] = [
+    ("wasi:cli/environment", &["get-environment"]),
+    ("wasi:cli/exit", &["exit"]),
+    ("wasi:cli/stderr", &["get-stderr"]),
+    ("wasi:cli/stdin", &["get-stdin"]),
+    ("wasi:cli/stdout", &["get-stdout"]),
+    ("wasi:cli/terminal-input", &[]),
+    ("wasi:cli/terminal-output", &[]),
+    ("wasi:cli/terminal-stderr", &["get-terminal-stderr"]),
+    ("wasi:cli/terminal-stdin", &["get-terminal-stdin"]),
+    ("wasi:cli/terminal-stdout", &["get-terminal-stdout"]),
+    ("wasi:clocks/monotonic-clock", &["now"]),
+    ("wasi:clocks/wall-clock", &["now"]),
+    ("wasi:io/poll", &["poll"]),
+    (
+        "wasi:io/streams",
+        &[
+            "[method]output-stream.blocking-flush",
+            "[method]output-stream.check-write",
+            "[method]output-stream.subscribe",
+            "[method]output-stream.write",
+        ],
+    ),
+];
+
+#[test]
+fn size() {
+    assert!(COMPONENT.len() <= SIZE, "{} bytes", COMPONENT.len());
+}
+
+#[tokio::test]
+async fn fuel() {
+    let guest =
+        Guest::new(Guest::config(1).consume_fuel(true), COMPONENT, KeyValue::new(["default"]));
+    let guest = guest.unwrap();
+    for (target, budget) in FUEL {
+        let mut store = guest.store();
+        store.set_fuel(u64::MAX).unwrap();
+        let (sender, receiver) = oneshot::channel();
+        let request = Request::builder().uri(target).header("host", "localhost");
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        guest.handle(&mut store, request, sender).await.unwrap();
+        let fuel = u64::MAX - store.get_fuel().unwrap();
+        let response = receiver.await.unwrap().unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
+        assert!(fuel <= budget, "{target} costs {fuel}");
+    }
+}
+
+#[test]
+fn initial_memory() {
+    let memories: Vec<_> = wasmparser::Parser::new(0)
+        .parse_all(COMPONENT)
+        .filter_map(|payload| match payload.unwrap() {
+            wasmparser::Payload::MemorySection(section) => Some(section),
+            _ => None,
+        })
+        .flat_map(|section| section.into_iter().map(|memory| memory.unwrap().initial))
+        .collect();
+    assert_eq!(memories, [PAGES]);
+}
+
+/// Interfaces by name, without the version, with the names of their functions.
+type Interfaces = BTreeMap<String, BTreeSet<String>>;
+
+fn interfaces(resolve: &Resolve, items: &IndexMap<WorldKey, WorldItem>) -> Interfaces {
+    let mut interfaces = Interfaces::new();
+    for (key, item) in items {
+        let WorldItem::Interface { id, .. } = item else { panic!("{key:?} is no interface") };
+        let name = resolve.name_world_key(key);
+        let name = name.split('@').next().unwrap();
+        let functions = resolve.interfaces[*id].functions.keys().cloned();
+        interfaces.entry(name.into()).or_default().extend(functions);
+    }
+    interfaces
+}
+
+#[test]
+fn imports_and_exports_are_the_worlds_and_std_s() {
+    let DecodedWasm::Component(built, id) = wit_component::decode(COMPONENT).unwrap() else {
+        panic!("not a component")
+    };
+    let built_world = &built.worlds[id];
+    let mut resolve = Resolve::default();
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+    let (package, _) = resolve.push_path(wit).unwrap();
+    let id = resolve.select_world(&[package], Some("replica")).unwrap();
+    let world = &resolve.worlds[id];
+
+    assert_eq!(interfaces(&built, &built_world.exports), interfaces(&resolve, &world.exports));
+
+    let mut allowed = interfaces(&resolve, &world.imports);
+    for (interface, functions) in STD {
+        let functions = functions.iter().map(|&function| function.into());
+        allowed.entry(interface.into()).or_default().extend(functions);
+    }
+    assert_eq!(interfaces(&built, &built_world.imports), allowed);
+}
+
+#[test]
+fn the_manifest_grants_one_store_and_declares_the_hosts_variables() {
+    let manifest = include_str!("../spin.toml").parse::<toml::Table>().unwrap();
+    assert_eq!(manifest["application"]["version"].as_str(), Some(env!("CARGO_PKG_VERSION")));
+
+    let defaults = manifest["variables"].as_table().unwrap().iter();
+    let defaults = defaults.map(|(name, variable)| (name.as_str(), variable["default"].as_str()));
+    let expected = variables::DEFAULTS.map(|(name, default)| (name, Some(default)));
+    assert_eq!(defaults.collect::<BTreeMap<_, _>>(), BTreeMap::from(expected));
+
+    let api = manifest["component"]["api"].as_table().unwrap();
+    assert_eq!(api["key_value_stores"], toml::Value::from(vec!["default"]));
+    assert_eq!(api["allowed_outbound_hosts"], toml::Value::Array(vec![]));
+    let granted = api.keys().map(String::as_str).collect::<BTreeSet<_>>();
+    let expected = ["allowed_outbound_hosts", "build", "key_value_stores", "source", "variables"];
+    assert_eq!(granted, BTreeSet::from(expected));
+}

@@ -1,0 +1,180 @@
+//! Clients that misbehave or come in numbers, and the limits that stop them.
+
+use crate::support::{Host, PATIENCE, rest};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use spin_on_k8s_host::COMPONENT;
+use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::server::Limits;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+async fn host(limits: Limits) -> Host {
+    Host::with(COMPONENT, KeyValue::new(["default"]), limits).await
+}
+
+/// Limits that a test can wait for.
+fn hasty() -> Limits {
+    Limits { read_timeout: Duration::from_millis(300), ..Limits::new(1) }
+}
+
+#[tokio::test]
+async fn a_thousand_waits_take_as_long_as_one() {
+    let host = Host::new().await;
+    let waits = [(); 1000].map(|()| {
+        let api = host.api.clone();
+        tokio::spawn(async move {
+            let start = Instant::now();
+            (api.get("/wait").await.status, start.elapsed())
+        })
+    });
+    for wait in waits {
+        let (status, took) = wait.await.unwrap();
+        assert_eq!(status, 200);
+        assert!((5.0..8.0).contains(&took.as_secs_f64()), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_requests_than_instances_are_refused_at_once() {
+    let host = host(Limits::new(1)).await;
+    let (one, other) = tokio::join!(host.api.get("/wait"), host.api.get("/wait"));
+    let (served, refused) = if one.status == 200 { (one, other) } else { (other, one) };
+    assert_eq!((served.status, refused.status), (200, 503));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.json("detail"), "every instance is busy");
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_are_refused_at_once() {
+    let host = host(Limits { connections: 2, ..Limits::new(1) }).await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        idle.push(TcpStream::connect(host.address).await.unwrap());
+    }
+    let refusal = host.raw("GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(refusal.starts_with("HTTP/1.1 503 "), "{refusal}");
+    assert!(refusal.contains("\r\nretry-after: 1\r\n"), "{refusal}");
+    drop(idle);
+    // The server sees their end in its own time.
+    let healthy = async { while host.api.get("/health").await.status != 200 {} };
+    timeout(PATIENCE, healthy).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_cut_off() {
+    let host = host(hasty()).await;
+    let start = Instant::now();
+    assert_eq!(host.raw("GET /health HTTP/1.1\r\nx: ").await, "");
+    assert!(start.elapsed() >= hasty().read_timeout);
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_a_408() {
+    let host = host(hasty()).await;
+    let slow = "POST /fail HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1";
+    let answer = host.raw(slow).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+
+    let mut stream = TcpStream::connect(host.address).await.unwrap();
+    let chunked = "POST /fail HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(chunked.as_bytes()).await.unwrap();
+    while stream.write_all(b"3\r\nabc\r\n").await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    // Neither has reached the guest.
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_body_is_ignored_whatever_its_size() {
+    let host = Host::new().await;
+    let size = 20 << 20;
+    let mut request =
+        format!("GET /parity?int=7 HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n")
+            .into_bytes();
+    request.resize(request.len() + size, b'x');
+    let answer = host.raw(request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nodd"), "{answer}");
+}
+
+#[tokio::test]
+async fn http_1_0_needs_no_host_header_and_http_1_1_does() {
+    let host = Host::new().await;
+    let answer = host.raw("GET /health HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nOK"), "{answer}");
+    let close = "connection: close\r\n\r\n";
+    let answer = host.raw(format!("GET /health HTTP/1.1\r\n{close}")).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test]
+async fn random_bytes_leave_it_healthy() {
+    let host = Host::new().await;
+    let mut random = StdRng::seed_from_u64(7);
+    let mut bytes = vec![0; 64 << 10];
+    let mut answered = 0;
+    for round in 0..80 {
+        random.fill(&mut bytes[..]);
+        let mut stream = TcpStream::connect(host.address).await.unwrap();
+        // Bare, or as a query that ends and is followed by nothing.
+        let (before, after) = match round % 2 {
+            0 => ("", ""),
+            _ => ("GET /parity?", " HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        };
+        // The server may well hang up halfway.
+        for part in [before.as_bytes(), &bytes, after.as_bytes()] {
+            let _ = stream.write_all(part).await;
+        }
+        let _ = stream.shutdown().await;
+        let answer = rest(&mut stream).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+        answered += usize::from(!answer.is_empty());
+    }
+    assert!(answered > 0);
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn random_queries_are_the_clients_fault() {
+    let host = Host::new().await;
+    let mut random = StdRng::seed_from_u64(7);
+    for _ in 0..200 {
+        let bytes: [u8; 200] = random.random();
+        let query: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+        let answer = host.api.get(&format!("/parity?int={query}")).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.json("detail").starts_with("int is not an integer: '"));
+    }
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn the_state_is_one_for_all_instances_of_a_host_and_for_no_other() {
+    let (host, other) = tokio::join!(Host::new(), Host::new());
+    host.api.send("POST", "/fail").await;
+    let checks = [(); 20].map(|()| {
+        let api = host.api.clone();
+        tokio::spawn(async move { api.get("/health").await.status })
+    });
+    for check in checks {
+        assert_eq!(check.await.unwrap(), 500);
+    }
+    other.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
+    let host = Host::with(COMPONENT, KeyValue::new([]), Limits::new(1)).await;
+    for (method, path) in [("GET", "/health"), ("POST", "/fail"), ("POST", "/quit")] {
+        let answer = host.api.send(method, path).await;
+        assert_eq!(answer.status, 500, "{path}");
+        let detail = answer.json("detail");
+        assert!(detail.starts_with("the replica's state is out of reach: "), "{detail}");
+    }
+    assert_eq!(host.api.get("/parity?int=4").await.body, "even");
+}

@@ -1,0 +1,8 @@
+//! The built component, in a real engine, over real sockets.
+
+mod component;
+mod contract;
+mod hostile_clients;
+mod hostile_guests;
+mod process;
+mod support;

@@ -1,0 +1,126 @@
+//! The host as a command: how it starts, how it ends, and what it says when it cannot.
+
+use crate::support::{PATIENCE, Process};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::net::TcpListener;
+use std::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+fn signal(process: &Process, signal: Signal) {
+    kill_process(Pid::from_child(&process.child), signal).unwrap();
+}
+
+/// Starts a `/wait` and returns once it holds the only instance, which others then see busy.
+async fn with_wait_in_flight(process: &Process) -> JoinHandle<Option<u16>> {
+    let api = process.api.clone();
+    let wait = tokio::spawn(async move {
+        loop {
+            // The probe below may have the instance at this moment.
+            match api.try_send("GET", "/wait").await.ok()?.status {
+                503 => continue,
+                status => return Some(status),
+            }
+        }
+    });
+    let busy = async { while process.api.get("/parity?int=1").await.status != 503 {} };
+    timeout(PATIENCE, busy).await.unwrap();
+    wait
+}
+
+#[tokio::test]
+async fn quit_ends_the_process_and_a_new_one_is_healthy() {
+    let mut process = Process::start(&mut Process::command());
+    let answer = process.api.send("POST", "/quit").await;
+    assert_eq!((answer.status, answer.body.as_str()), (202, "{}"));
+    let (code, log) = process.end().await;
+    assert_eq!((code, log.as_str()), (Some(0), "state: quit; it terminates\n"));
+    assert!(process.api.try_send("GET", "/health").await.is_err());
+
+    Process::start(&mut Process::command()).api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn state_changes_are_logged_and_requests_are_not() {
+    let mut process = Process::start(&mut Process::command());
+    for (method, path) in
+        [("GET", "/parity?int=x"), ("POST", "/fail"), ("POST", "/fail"), ("GET", "/health")]
+    {
+        process.api.send(method, path).await;
+    }
+    signal(&process, Signal::TERM);
+    let (code, log) = process.end().await;
+    assert_eq!(code, Some(0));
+    assert_eq!(log, "state: failed; its /health fails from now on\n");
+}
+
+#[tokio::test]
+async fn a_signal_lets_requests_in_flight_finish() {
+    for stop in [Signal::TERM, Signal::INT] {
+        let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
+        let wait = with_wait_in_flight(&process).await;
+        signal(&process, stop);
+        assert_eq!(wait.await.unwrap(), Some(200));
+        assert_eq!(process.end().await.0, Some(0));
+        assert!(process.api.try_send("GET", "/health").await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
+    let start = Instant::now();
+    let wait = with_wait_in_flight(&process).await;
+    signal(&process, Signal::TERM);
+    // Signals of a kind that are still pending merge, so the second has to be of another.
+    signal(&process, Signal::INT);
+    let (code, _) = process.end().await;
+    assert_eq!(code, Some(1));
+    assert!(start.elapsed().as_secs_f64() < 4.0);
+    assert_eq!(wait.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn variables_come_from_the_environment() {
+    let mut command = Process::command();
+    let default = Process::start(&mut command);
+    assert_eq!(default.api.get("/health").await.header("x-replica"), "localhost");
+    let named = Process::start(command.env("SPIN_VARIABLE_HOSTNAME", "pod-1"));
+    assert_eq!(named.api.get("/health").await.header("x-replica"), "pod-1");
+}
+
+#[test]
+fn start_up_errors_are_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let file = |name: &str, wat: &str| {
+        let path = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
+        fs::write(&path, wat::parse_str(wat).unwrap()).unwrap();
+        path
+    };
+    let module = file("module.wasm", "(module)");
+    let empty = file("empty.wasm", "(component)");
+    let text = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (args, code, said) in [
+        (["--listen", &taken], 1, "cannot listen on 127.0.0.1:"),
+        (["--component", "/nowhere.wasm"], 1, "cannot read /nowhere.wasm: No such file"),
+        (["--component", "/"], 1, "cannot read /: Is a directory"),
+        (["--component", text], 1, "not a component"),
+        (["--component", &module], 1, "not a component"),
+        (["--component", &empty], 1, "wrong world"),
+        (["--max-instances", "4294967295"], 1, "cannot reserve memory for the instances"),
+        (["--max-instances", "0"], 2, "--max-instances"),
+        (["--listen", "nowhere"], 2, "--listen"),
+        (["--port", "1"], 2, "--port"),
+    ] {
+        let output = Process::command().args(args).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(stderr.contains(said), "{args:?}: {stderr}");
+        if code == 1 {
+            assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+        }
+        assert!(output.stdout.is_empty());
+    }
+}

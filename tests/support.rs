@@ -1,0 +1,165 @@
+//! Servers to test, and a client to test them with.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::{HeaderMap, Request};
+use hyper_util::client::legacy::{Client, Error, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use spin_on_k8s_host::COMPONENT;
+use spin_on_k8s_host::guest::Guest;
+use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::server::{self, Limits};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longer than anything takes that is expected to happen.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The text of a string field of the body, which must be JSON.
+    pub fn json(&self, field: &str) -> String {
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        body[field].as_str().unwrap_or_default().into()
+    }
+}
+
+/// A client of the server at a base URL.
+#[derive(Clone)]
+pub struct Api {
+    base: String,
+    client: Client<HttpConnector, Empty<Bytes>>,
+}
+
+impl Api {
+    pub fn new(base: &str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { base: base.trim_end_matches('/').into(), client }
+    }
+
+    pub async fn try_send(&self, method: &str, target: &str) -> Result<Answer, Error> {
+        let uri = format!("{}{target}", self.base);
+        let request = Request::builder().method(method).uri(uri).body(Empty::new()).unwrap();
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8(body.into()).unwrap(),
+        })
+    }
+
+    pub async fn send(&self, method: &str, target: &str) -> Answer {
+        self.try_send(method, target).await.unwrap()
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.send("GET", target).await
+    }
+
+    pub async fn assert_healthy(&self) {
+        let answer = self.get("/health").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "OK"));
+    }
+}
+
+/// The host in this process, on a free port; it ends with the test's runtime.
+pub struct Host {
+    pub address: SocketAddr,
+    pub api: Api,
+    /// The code that the process would end with.
+    pub exit: JoinHandle<i32>,
+}
+
+impl Host {
+    pub async fn new() -> Self {
+        Self::with(COMPONENT, KeyValue::new(["default"]), Limits::new(1000)).await
+    }
+
+    pub async fn with(wasm: &[u8], stores: KeyValue, limits: Limits) -> Self {
+        let guest = Guest::new(&Guest::config(limits.instances), wasm, stores).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let exit = tokio::spawn(server::run(listener, guest, limits, std::future::pending()));
+        Self { address, api: Api::new(&format!("http://{address}")), exit }
+    }
+
+    /// Sends `bytes` on a new connection and returns all that comes back until its end.
+    pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes.as_ref()).await.unwrap();
+        rest(&mut stream).await
+    }
+}
+
+/// All that `stream` still yields; a reset ends it as well as an orderly end does.
+pub async fn rest(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("an end");
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// The host as a process of its own, killed with the test if it lives as long.
+pub struct Process {
+    pub child: Child,
+    pub api: Api,
+}
+
+impl Process {
+    /// The command, not yet run, on a free port.
+    pub fn command() -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spin-on-k8s"));
+        command.env_clear().env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0");
+        command
+    }
+
+    /// Starts the command and waits until it serves.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let base = line.trim().strip_prefix("Serving ").expect("an address");
+        Self { api: Api::new(base), child }
+    }
+
+    /// Waits for its end; returns its exit code and its standard error.
+    pub async fn end(&mut self) -> (Option<i32>, String) {
+        let ended = async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status.code(),
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        let code = timeout(PATIENCE, ended).await.expect("the process to end");
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        (code, stderr)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
