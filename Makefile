@@ -1,5 +1,11 @@
-# The component is built with the release profile, the host with one of its own (Cargo.toml).
+# The components are built with the release profile, the host with one of its own (Cargo.toml).
 HOST = --locked --profile host
+IMAGE = spin-on-k8s:0.1.0
+BUILDER = $(or \
+	$(if $(shell docker version --format '{{.Server.Version}}' 2>/dev/null),docker build), \
+	$(if $(shell command -v podman),podman build), \
+	$(if $(shell command -v buildah),buildah bud --isolation chroot), \
+	$(error make image needs docker, podman or buildah))
 
 help: ## List what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -7,27 +13,34 @@ help: ## List what can be made
 run: build ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
 	target/host/spin-on-k8s $(ARGS)
 
-build: component ## Build the component, and the host that carries it
+build: components ## Build the components, and the host that carries one
 	cargo build $(HOST) -p spin-on-k8s-host
 
-component: wasm-target ## Build the component alone
-	cargo build --locked --release --target wasm32-wasip2
+components: wasm-target ## Build the components alone
+	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
-test: component ## Run all tests
-	cargo test $(HOST) --workspace
+test: components ## Run all tests, and bring the tools that they need
+	skip=$$(tests/tools) && cargo test $(HOST) --workspace -- $$skip
 
-test-contract: component ## Put the contract to the server at BASE_URL; DESTRUCTIVE=1 fails and quits it, too
+test-contract: components ## Put the contract to the server at BASE_URL; DESTRUCTIVE=1 fails and quits it, too
 	cargo test $(HOST) --workspace --test tests contract:: -- --skip destructive
 	$(if $(DESTRUCTIVE),cargo test $(HOST) --workspace --test tests destructive -- --test-threads 1)
 
-lint: component ## Check format, lints and docs
+lint: components ## Check format, lints and docs
 	cargo fmt --all --check
-	cargo clippy --locked --release --target wasm32-wasip2 -- --deny warnings
+	cargo clippy --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline -- --deny warnings
 	cargo clippy $(HOST) --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(HOST) --workspace --no-deps --document-private-items
+
+image: $(if $(LOCAL),components) ## Build the image; LOCAL=1 takes the components built here, and pulls no base image
+	$(BUILDER) --tag $(IMAGE) $(if $(LOCAL),--build-context build=.) .
+
+push: components ## Push the app as an OCI artefact to REF, with Spin
+	$(if $(REF),,$(error make push needs REF=registry/name:tag))
+	spin registry push --file spin.k8s.toml $(REF)
 
 wasm-target:
 	@rustup target list --installed | grep -qx wasm32-wasip2 || \
 		{ echo "Adding the target wasm32-wasip2 to the Rust toolchain"; rustup target add wasm32-wasip2; }
 
-.PHONY: help run build component test test-contract lint wasm-target
+.PHONY: help run build components test test-contract lint image push wasm-target

@@ -5,6 +5,7 @@
 
 mod answer;
 mod fail;
+mod guard;
 mod health;
 mod parity;
 mod problem;
@@ -29,11 +30,11 @@ const POST: &str = "POST, OPTIONS";
 async fn handle(request: IncomingRequest, response: ResponseOutparam) {
     let target = request.path_with_query().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    route(&request.method(), path, query).unwrap_or_else(Answer::from).send(response);
+    route(&request, path, query).unwrap_or_else(Answer::from).send(response);
 }
 
 /// The route table, and the rules of HTTP that hold for every route.
-fn route(method: &Method, path: &str, query: &str) -> Result<Answer, Problem> {
+fn route(request: &IncomingRequest, path: &str, query: &str) -> Result<Answer, Problem> {
     type Endpoint = fn(&str) -> Result<Answer, Problem>;
     let (allow, endpoint): (_, Endpoint) = match path {
         "/parity" => (GET, parity::parity),
@@ -43,7 +44,7 @@ fn route(method: &Method, path: &str, query: &str) -> Result<Answer, Problem> {
         "/quit" => (POST, quit::quit),
         _ => return Err(Problem::NotFound),
     };
-    let allowed = match method {
+    let allowed = match request.method() {
         Method::Options => return Ok(Answer::no_content().with_header("allow", allow)),
         // The answer to HEAD is that to GET; the host leaves its body out.
         Method::Get | Method::Head => allow == GET,
@@ -52,6 +53,9 @@ fn route(method: &Method, path: &str, query: &str) -> Result<Answer, Problem> {
     };
     if !allowed {
         return Err(Problem::MethodNotAllowed { allow });
+    }
+    if allow == POST {
+        guard::check(request)?;
     }
     endpoint(query)
 }

@@ -9,6 +9,8 @@ use spin_sdk::key_value;
 pub enum Problem {
     /// The request is at fault; the string says what was wrong, with the value.
     BadRequest(String),
+    /// The request lacks the token that its endpoint wants.
+    Unauthorized,
     /// No such path.
     NotFound,
     /// The path exists, but not for this method; `allow` names those that it has.
@@ -30,6 +32,9 @@ impl From<Problem> for Answer {
         let json = |status, error, detail| Self::json(status, &Body { error, detail });
         match problem {
             Problem::BadRequest(detail) => json(400, "400 - Bad Request", Some(detail)),
+            Problem::Unauthorized => json(401, "401 - Unauthorized", None)
+                .with_header("www-authenticate", "Bearer")
+                .with_replica(),
             Problem::NotFound => json(404, "404 - Resource Not Found", None),
             Problem::MethodNotAllowed { allow } => {
                 json(405, "405 - Method Not Allowed", None).with_header("allow", allow)

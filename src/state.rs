@@ -18,7 +18,7 @@ pub enum State {
 impl State {
     /// Whether anything has been done to the replica.
     pub fn is_poisoned() -> Result<bool, Error> {
-        Store::open_default()?.exists(KEY)
+        Ok(Store::open_default()?.get(KEY)?.is_some())
     }
 
     /// Makes this the replica's state and logs the change.

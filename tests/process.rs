@@ -35,7 +35,8 @@ async fn quit_ends_the_process_and_a_new_one_is_healthy() {
     let answer = process.api.send("POST", "/quit").await;
     assert_eq!((answer.status, answer.body.as_str()), (202, "{}"));
     let (code, log) = process.end().await;
-    assert_eq!((code, log.as_str()), (Some(0), "state: quit; it terminates\n"));
+    assert_eq!(code, Some(0));
+    assert!(log.ends_with("\nstate: quit; it terminates\n"), "{log}");
     assert!(process.api.try_send("GET", "/health").await.is_err());
 
     Process::start(&mut Process::command()).api.assert_healthy().await;
@@ -52,7 +53,10 @@ async fn state_changes_are_logged_and_requests_are_not() {
     signal(&process, Signal::TERM);
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
-    assert_eq!(log, "state: failed; its /health fails from now on\n");
+    let lines: Vec<_> = log.lines().collect();
+    let [open, failed] = lines[..] else { panic!("{log}") };
+    assert!(open.contains("chaos_token is not set"));
+    assert_eq!(failed, "state: failed; its /health fails from now on");
 }
 
 #[tokio::test]
@@ -88,6 +92,27 @@ async fn variables_come_from_the_environment() {
     assert_eq!(default.api.get("/health").await.header("x-replica"), "localhost");
     let named = Process::start(command.env("SPIN_VARIABLE_HOSTNAME", "pod-1"));
     assert_eq!(named.api.get("/health").await.header("x-replica"), "pod-1");
+}
+
+#[tokio::test]
+async fn a_token_guards_the_kill_switch() {
+    let mut process = Process::start(Process::command().env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame"));
+    for path in ["/fail", "/quit"] {
+        for authorization in ["", "Bearer", "Bearer open", "Basic sesame", "sesame"] {
+            let answer = process.api.send_as("POST", path, authorization).await;
+            assert_eq!(answer.status, 401, "{authorization}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            assert_eq!(answer.body, r#"{"error":"401 - Unauthorized"}"#);
+        }
+        assert_eq!(process.api.send("OPTIONS", path).await.status, 204);
+        process.api.assert_healthy().await;
+    }
+    assert_eq!(process.api.send_as("POST", "/fail", "Bearer sesame").await.status, 200);
+    assert_eq!(process.api.get("/health").await.status, 500);
+    assert_eq!(process.api.send_as("POST", "/quit", "bearer sesame").await.status, 202);
+    let (code, log) = process.end().await;
+    assert_eq!(code, Some(0));
+    assert!(!log.contains("chaos_token") && !log.contains("sesame"), "{log}");
 }
 
 #[test]

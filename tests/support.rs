@@ -55,9 +55,17 @@ impl Api {
         Self { base: base.trim_end_matches('/').into(), client }
     }
 
-    pub async fn try_send(&self, method: &str, target: &str) -> Result<Answer, Error> {
-        let uri = format!("{}{target}", self.base);
-        let request = Request::builder().method(method).uri(uri).body(Empty::new()).unwrap();
+    async fn request(
+        &self,
+        method: &str,
+        target: &str,
+        authorization: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let mut request = Request::builder().method(method).uri(format!("{}{target}", self.base));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.body(Empty::new()).unwrap();
         let (head, body) = self.client.request(request).await?.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         Ok(Answer {
@@ -67,8 +75,17 @@ impl Api {
         })
     }
 
+    pub async fn try_send(&self, method: &str, target: &str) -> Result<Answer, Error> {
+        self.request(method, target, None).await
+    }
+
     pub async fn send(&self, method: &str, target: &str) -> Answer {
         self.try_send(method, target).await.unwrap()
+    }
+
+    /// Sends with an `authorization` header.
+    pub async fn send_as(&self, method: &str, target: &str, authorization: &str) -> Answer {
+        self.request(method, target, Some(authorization)).await.unwrap()
     }
 
     pub async fn get(&self, target: &str) -> Answer {

@@ -73,6 +73,27 @@ impl WasiHttpHooks for NoOutboundHttp {
     }
 }
 
+impl Instance {
+    /// A store for one new instance, which shares `key_value` with others.
+    pub fn store(engine: &Engine, key_value: KeyValue) -> Store<Self> {
+        let instance = Self {
+            table: ResourceTable::new(),
+            key_value,
+            wasi: WasiCtx::builder().inherit_stderr().build(),
+            http: WasiHttpCtx::new(),
+            hooks: NoOutboundHttp,
+        };
+        let mut store = Store::new(engine, instance);
+        let mut ticks = 0;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            ticks += 1;
+            Ok(if ticks < MAX_TICKS { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        });
+        store
+    }
+}
+
 impl WasiView for Instance {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
@@ -124,9 +145,7 @@ impl Guest {
     pub fn new(config: &Config, wasm: &[u8], key_value: KeyValue) -> Result<Self> {
         let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
         let component = Component::from_binary(&engine, wasm).context("not a component")?;
-        let mut linker = Linker::<Instance>::new(&engine);
-        link(&mut linker)?;
-        let pre = linker.instantiate_pre(&component).context("wrong world")?;
+        let pre = linker(&engine)?.instantiate_pre(&component).context("wrong world")?;
         let handler = GuestIndices::new(&pre).context("wrong world")?;
         tick(&engine);
         Ok(Self { pre, handler, key_value })
@@ -134,21 +153,7 @@ impl Guest {
 
     /// A store for one new instance.
     pub fn store(&self) -> Store<Instance> {
-        let instance = Instance {
-            table: ResourceTable::new(),
-            key_value: self.key_value.clone(),
-            wasi: WasiCtx::builder().inherit_stderr().build(),
-            http: WasiHttpCtx::new(),
-            hooks: NoOutboundHttp,
-        };
-        let mut store = Store::new(self.pre.engine(), instance);
-        let mut ticks = 0;
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| {
-            ticks += 1;
-            Ok(if ticks < MAX_TICKS { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
-        });
-        store
+        Instance::store(self.pre.engine(), self.key_value.clone())
     }
 
     /// Runs `request` in a new instance in `store`, which sends its answer to `outcome` on the
@@ -170,29 +175,35 @@ impl Guest {
     }
 }
 
-/// Links the world's imports, then those that Rust's standard library adds.
-fn link(linker: &mut Linker<Instance>) -> Result<()> {
+/// A linker with the world's imports, and those that Rust's standard library adds.
+///
+/// # Errors
+/// If an interface is linked twice.
+pub fn linker(engine: &Engine) -> Result<Linker<Instance>> {
     use bindings::fermyon::spin;
     use wasmtime_wasi_http::p2::bindings::http;
-    spin::key_value::add_to_linker::<_, HasSelf<Instance>>(linker, |instance| instance)?;
-    spin::variables::add_to_linker::<_, HasSelf<Instance>>(linker, |instance| instance)?;
-    http::types::add_to_linker::<_, WasiHttp>(linker, &Default::default(), Instance::http)?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, Instance::clocks)?;
-    io::error::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |it| &mut it.table)?;
-    io::poll::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |it| &mut it.table)?;
-    io::streams::add_to_linker::<_, HasSelf<ResourceTable>>(linker, |it| &mut it.table)?;
+    let mut linker = Linker::<Instance>::new(engine);
+    let l = &mut linker;
+    spin::key_value::add_to_linker::<_, HasSelf<Instance>>(l, |instance| instance)?;
+    spin::variables::add_to_linker::<_, HasSelf<Instance>>(l, |instance| instance)?;
+    http::types::add_to_linker::<_, WasiHttp>(l, &Default::default(), Instance::http)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Instance::clocks)?;
+    io::error::add_to_linker::<_, HasSelf<ResourceTable>>(l, |it| &mut it.table)?;
+    io::poll::add_to_linker::<_, HasSelf<ResourceTable>>(l, |it| &mut it.table)?;
+    io::streams::add_to_linker::<_, HasSelf<ResourceTable>>(l, |it| &mut it.table)?;
 
-    clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, Instance::clocks)?;
-    cli::environment::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::exit::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::stdin::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::stdout::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::stderr::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Instance::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Instance::cli)
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Instance::clocks)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    Ok(linker)
 }
 
 /// Advances the engine's clock for as long as there is an engine.

@@ -3,7 +3,7 @@
 use crate::guest::Instance;
 use crate::guest::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::Resource;
 
 /// One open store, the same for all who open it.
@@ -31,28 +31,40 @@ impl HostStore for Instance {
         }
     }
 
+    fn get(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        Ok(Ok(lock(self.table.get(&store)?).get(&key).cloned()))
+    }
+
     fn set(
         &mut self,
         store: Resource<Store>,
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let store = self.table.get(&store)?;
-        store.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+        lock(self.table.get(&store)?).insert(key, value);
         Ok(Ok(()))
     }
 
-    fn exists(
+    fn delete(
         &mut self,
         store: Resource<Store>,
         key: String,
-    ) -> wasmtime::Result<Result<bool, Error>> {
-        let store = self.table.get(&store)?;
-        Ok(Ok(store.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)))
+    ) -> wasmtime::Result<Result<(), Error>> {
+        lock(self.table.get(&store)?).remove(&key);
+        Ok(Ok(()))
     }
 
     fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
         self.table.delete(store)?;
         Ok(())
     }
+}
+
+/// No holder of the lock can panic, so it cannot be poisoned.
+fn lock(store: &Store) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@ use clap::Parser;
 use spin_on_k8s_host::guest::Guest;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::server::Limits;
-use spin_on_k8s_host::{COMPONENT, server};
+use spin_on_k8s_host::{COMPONENT, server, variables};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +20,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// in flight are finished first (10 s at most); a second signal ends it at once.
 ///
 /// Variables of the app are taken from the environment as Spin takes them: SPIN_VARIABLE_HOSTNAME
-/// is the name that the replica answers with.
+/// is the name that the replica answers with, SPIN_VARIABLE_CHAOS_TOKEN the bearer token that
+/// POST /fail and POST /quit want; without one, anyone may.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
 struct Args {
@@ -79,6 +80,9 @@ async fn run(args: Args) -> Result<i32> {
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
+    if variables::get("chaos_token").is_some_and(|token| token.is_empty()) {
+        tracing::warn!("chaos_token is not set: whoever reaches this replica can fail and quit it");
+    }
     println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
     Ok(server::run(listener, guest, Limits::new(args.max_instances), stop).await)
 }

@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+# The app for a cluster: a manifest and two components, 180 KB. Wasm, so it is the same for every
+# platform; the build stage runs natively on the builder's.
+
+FROM --platform=$BUILDPLATFORM rust:1.95-slim AS build
+RUN rustup target add wasm32-wasip2
+# Without rust-toolchain.toml, which would have rustup fetch another toolchain.
+COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
+COPY host host
+COPY lifeline lifeline
+COPY src src
+COPY tests tests
+COPY wit wit
+# The target directory is in the cache, the results are not.
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/cache \
+    cargo build --locked --release --target wasm32-wasip2 --target-dir /cache \
+        --package spin-on-k8s --package lifeline && \
+    install -D --mode 644 --target-directory /target/wasm32-wasip2/release \
+        /cache/wasm32-wasip2/release/spin_on_k8s.wasm /cache/wasm32-wasip2/release/lifeline.wasm
+
+FROM scratch
+USER 65532:65532
+LABEL org.opencontainers.image.title="spin-on-k8s" \
+      org.opencontainers.image.description="A tiny HTTP API, one WebAssembly component, that Kubernetes can fail, kill and heal" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.source="https://github.com/spin-on-k8s/spin-on-k8s" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY spin.k8s.toml /spin.toml
+COPY --from=build /target/wasm32-wasip2/release/spin_on_k8s.wasm \
+                  /target/wasm32-wasip2/release/lifeline.wasm /target/wasm32-wasip2/release/

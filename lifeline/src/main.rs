@@ -1,0 +1,30 @@
+//! Ends the container of a replica that was told to quit.
+//!
+//! On Spin no guest can end its host: `/quit` alone ends an instance, and the replica lives on.
+//! But Spin's containerd shim runs all triggers of an app in one process, and exits as soon as one
+//! of them completes. So this is a second trigger, of type `command`, that completes when the
+//! replica's state says `quit`: the container ends with exit code 0, and the kubelet starts a new
+//! one. An error, such as a store that cannot be read, ends it as well, with another code.
+
+use spin_sdk::key_value::{Error, Store};
+use spin_sdk::variables;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How often the state is read: seldom enough to cost 0.4 % of a core, often enough for a person.
+const PERIOD: Duration = Duration::from_millis(250);
+
+fn main() -> Result<(), Error> {
+    let store = Store::open_default()?;
+    // A new container is a healthy one. Its store need not be new: an emptyDir outlives it.
+    store.delete("state")?;
+    if variables::get("chaos_token").is_ok_and(|token| token.is_empty()) {
+        eprintln!("chaos_token is not set: whoever reaches this replica can fail and quit it");
+    }
+    while store.get("state")?.as_deref() != Some(b"quit") {
+        sleep(PERIOD);
+    }
+    // The state is written before /quit is answered: leave the answer the time to get out.
+    sleep(PERIOD);
+    Ok(())
+}

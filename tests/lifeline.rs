@@ -1,0 +1,56 @@
+//! The lifeline, for real: with the stores of the host.
+
+use crate::support::{Host, PATIENCE};
+use spin_on_k8s_host::COMPONENT;
+use spin_on_k8s_host::guest::{Guest, Instance, linker};
+use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::server::Limits;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use wasmtime_wasi::p2::bindings::CommandPre;
+
+/// The lifeline, built.
+pub const LIFELINE: &[u8] = include_bytes!("../target/wasm32-wasip2/release/lifeline.wasm");
+
+/// Starts a lifeline; it yields what its `main` returns.
+fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
+    let stores = stores.clone();
+    tokio::spawn(async move {
+        let engine = Engine::new(&Guest::config(1)).unwrap();
+        let component = Component::from_binary(&engine, LIFELINE).unwrap();
+        let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();
+        let mut store = Instance::store(&engine, stores);
+        let command = CommandPre::new(pre).unwrap().instantiate_async(&mut store).await.unwrap();
+        command.wasi_cli_run().call_run(&mut store).await.unwrap()
+    })
+}
+
+#[tokio::test]
+async fn it_clears_the_state_at_start_and_returns_on_quit_only() {
+    let stores = KeyValue::new(["default"]);
+    let replica = Host::with(COMPONENT, stores.clone(), Limits::new(10)).await;
+    let health = async || replica.api.get("/health").await.status;
+    assert_eq!(replica.api.send("POST", "/fail").await.status, 200);
+    assert_eq!(health().await, 500);
+
+    let mut lifeline = start(&stores);
+    timeout(PATIENCE, async { while health().await != 200 {} }).await.expect("a cleared state");
+
+    assert_eq!(replica.api.send("POST", "/fail").await.status, 200);
+    let four_periods = Duration::from_secs(1);
+    assert!(timeout(four_periods, &mut lifeline).await.is_err(), "it returned without a quit");
+    assert_eq!(health().await, 500, "it clears the state only at start");
+
+    assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
+    let returned = timeout(Duration::from_secs(1), lifeline).await.expect("a return in time");
+    assert_eq!(returned.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn without_its_store_it_ends_with_an_error() {
+    let returned = timeout(PATIENCE, start(&KeyValue::new([]))).await.unwrap();
+    assert_eq!(returned.unwrap(), Err(()));
+}

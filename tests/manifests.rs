@@ -1,0 +1,334 @@
+//! The manifests, typed: what one file says of another, and of the component.
+
+use crate::support::Host;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, PodSpec, Probe, Service};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::node::v1::RuntimeClass;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fs;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Seconds that `GET /wait` takes.
+const WAIT: i64 = 5;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn yaml<T: DeserializeOwned>(path: &str) -> T {
+    serde_saphyr::from_str(&read(path)).unwrap()
+}
+
+fn pod() -> PodSpec {
+    yaml::<Deployment>("k8s/deployment.yaml").spec.unwrap().template.spec.unwrap()
+}
+
+fn container() -> Container {
+    let [container] = pod().containers.try_into().unwrap();
+    container
+}
+
+fn probes() -> [Probe; 3] {
+    let container = container();
+    [container.startup_probe, container.readiness_probe, container.liveness_probe]
+        .map(Option::unwrap)
+}
+
+/// The value of the container's environment variable `name`.
+fn env(name: &str) -> String {
+    let mut env = container().env.unwrap().into_iter();
+    env.find(|variable| variable.name == name).unwrap().value.unwrap()
+}
+
+/// Megabytes of a quantity in Mi.
+fn megabytes(
+    resources: &BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
+) -> f64 {
+    let mebibytes = resources["memory"].0.strip_suffix("Mi").unwrap();
+    mebibytes.parse::<f64>().unwrap() * 1.048576
+}
+
+#[test]
+fn the_folder_has_only_api_objects() {
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let object: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+            assert!(object["apiVersion"].is_string() && object["kind"].is_string());
+            let labels = &object["metadata"]["labels"];
+            assert_eq!(labels["app.kubernetes.io/version"], VERSION, "{entry:?}");
+            for label in ["name", "component", "part-of"] {
+                assert!(labels[format!("app.kubernetes.io/{label}")].is_string(), "{entry:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn selectors_meet_the_pods() {
+    let deployment = yaml::<Deployment>("k8s/deployment.yaml").spec.unwrap();
+    let labels = deployment.template.metadata.unwrap().labels.unwrap();
+    let spread = deployment.template.spec.unwrap().topology_spread_constraints.unwrap();
+    let budget = yaml::<PodDisruptionBudget>("k8s/poddisruptionbudget.yaml").spec.unwrap();
+    let policy = yaml::<NetworkPolicy>("k8s/networkpolicy.yaml").spec.unwrap();
+    let service = yaml::<Service>("k8s/service.yaml").spec.unwrap();
+    for selector in [
+        deployment.selector.match_labels,
+        spread[0].label_selector.clone().unwrap().match_labels,
+        budget.selector.unwrap().match_labels,
+        policy.pod_selector.unwrap().match_labels,
+        service.selector,
+    ] {
+        let selector = selector.unwrap();
+        assert!(!selector.is_empty());
+        for (label, value) in selector {
+            assert_eq!(labels.get(&label), Some(&value));
+            assert_ne!(label, "app.kubernetes.io/version", "a selector cannot change");
+        }
+    }
+}
+
+#[test]
+fn ports_meet_by_name() {
+    let http = IntOrString::String("http".into());
+    let [port] = container().ports.unwrap().try_into().unwrap();
+    assert_eq!((port.name.as_deref(), port.container_port), (Some("http"), 8000));
+    assert_eq!(env("SPIN_HTTP_LISTEN_ADDR"), "0.0.0.0:8000");
+    for probe in probes() {
+        assert_eq!(probe.http_get.unwrap().port, http);
+    }
+    let [port] =
+        yaml::<Service>("k8s/service.yaml").spec.unwrap().ports.unwrap().try_into().unwrap();
+    assert_eq!(
+        (port.name.as_deref(), port.port, port.target_port),
+        (Some("http"), 8000, Some(http.clone()))
+    );
+
+    let policy = yaml::<NetworkPolicy>("k8s/networkpolicy.yaml").spec.unwrap();
+    let [ingress] = policy.ingress.unwrap().try_into().unwrap();
+    let [port] = ingress.ports.unwrap().try_into().unwrap();
+    assert_eq!((port.port, ingress.from), (Some(http), None));
+    assert_eq!(policy.egress, Some(vec![]), "nothing goes out");
+    assert_eq!(policy.policy_types.unwrap(), ["Ingress", "Egress"]);
+}
+
+#[tokio::test]
+async fn every_path_is_served_by_the_component() {
+    let host = Host::new().await;
+    for probe in probes() {
+        let path = probe.http_get.unwrap().path.unwrap();
+        assert_eq!(host.api.get(&path).await.status, 200, "{path}");
+    }
+    let service = yaml::<Service>("k8s/service.yaml").metadata.name;
+    let [rule] =
+        yaml::<Ingress>("k8s/ingress.yaml").spec.unwrap().rules.unwrap().try_into().unwrap();
+    let paths = rule.http.unwrap().paths;
+    assert_eq!(paths.len(), 5);
+    for path in paths {
+        let backend = path.backend.service.unwrap();
+        assert_eq!(Some(backend.name), service);
+        assert_eq!(backend.port.unwrap().name.as_deref(), Some("http"));
+        assert_eq!(path.path_type, "Exact");
+        let path = path.path.unwrap();
+        assert_eq!(host.api.send("OPTIONS", &path).await.status, 204, "{path}");
+    }
+}
+
+#[test]
+fn a_rollout_loses_no_request() {
+    let deployment = yaml::<Deployment>("k8s/deployment.yaml").spec.unwrap();
+    let rolling = deployment.strategy.unwrap().rolling_update.unwrap();
+    assert_eq!(rolling.max_unavailable, Some(IntOrString::Int(0)));
+    let sleep = container().lifecycle.unwrap().pre_stop.unwrap().sleep.unwrap().seconds;
+    assert!(sleep > WAIT);
+    assert!(pod().termination_grace_period_seconds.unwrap() > sleep);
+    let budget = yaml::<PodDisruptionBudget>("k8s/poddisruptionbudget.yaml").spec.unwrap();
+    assert_eq!(budget.max_unavailable, Some(IntOrString::Int(1)));
+    assert_eq!(deployment.replicas, Some(3));
+}
+
+#[test]
+fn probes_outlast_a_busy_spell() {
+    let [startup, readiness, liveness] = probes();
+    let patience = |probe: &Probe| {
+        // From the first failure to the last that it takes.
+        (probe.failure_threshold.unwrap() - 1) * probe.period_seconds.unwrap()
+    };
+    assert_eq!((readiness.period_seconds, liveness.period_seconds), (Some(3), Some(3)));
+    assert!(i64::from(patience(&liveness)) > WAIT);
+    assert!(patience(&readiness) < patience(&liveness));
+    assert_eq!((startup.period_seconds, startup.initial_delay_seconds), (Some(1), None));
+}
+
+#[test]
+fn the_memory_limit_carries_the_instance_cap() {
+    let resources = container().resources.unwrap();
+    let (requests, limits) = (resources.requests.unwrap(), resources.limits.unwrap());
+    let cap: f64 = env("SPIN_MAX_INSTANCE_COUNT").parse().unwrap();
+    let (idle, wait, margin) = (62.0, 0.22, 1.25);
+    assert!(megabytes(&limits) >= margin * (idle + wait * cap));
+    assert!(megabytes(&requests) >= margin * idle);
+    assert!(requests.contains_key("cpu") && !limits.contains_key("cpu"));
+}
+
+/// The Pod Security Standard `restricted`, field by field, and what goes beyond it.
+#[test]
+fn the_pod_is_restricted() {
+    let pod = pod();
+    assert_eq!((pod.host_network, pod.host_pid, pod.host_ipc), (None, None, None));
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    assert_eq!(pod.enable_service_links, Some(false));
+    let security = pod.security_context.unwrap();
+    assert_eq!(security.run_as_non_root, Some(true));
+    assert_eq!((security.run_as_user, security.run_as_group), (Some(65532), Some(65532)));
+    assert_eq!(security.fs_group, Some(65532));
+    assert_eq!(security.seccomp_profile.unwrap().type_, "RuntimeDefault");
+
+    let container = container();
+    let security = container.security_context.unwrap();
+    assert_eq!(security.allow_privilege_escalation, Some(false));
+    assert_eq!(security.privileged, None);
+    assert_eq!(security.read_only_root_filesystem, Some(true));
+    let capabilities = security.capabilities.unwrap();
+    assert_eq!((capabilities.drop, capabilities.add), (Some(vec!["ALL".into()]), None));
+
+    let [volume] = pod.volumes.unwrap().try_into().unwrap();
+    let [mount] = container.volume_mounts.unwrap().try_into().unwrap();
+    assert_eq!((volume.name, mount.mount_path.as_str()), (mount.name, "/.spin"));
+    let memory = volume.empty_dir.unwrap();
+    assert!(memory.medium.as_deref() == Some("Memory") && memory.size_limit.is_some());
+}
+
+#[test]
+fn names_and_versions_agree() {
+    let container = container();
+    assert_eq!(container.image.unwrap(), format!("spin-on-k8s:{VERSION}"));
+    assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
+    let class = yaml::<RuntimeClass>("k8s/runtimeclass.yaml");
+    assert_eq!((class.metadata.name, class.handler.as_str()), (pod().runtime_class_name, "spin"));
+    assert!(read("Makefile").contains(&format!("IMAGE = spin-on-k8s:{VERSION}\n")));
+
+    let token = container.env.unwrap().into_iter().find(|variable| variable.name == "CHAOS_TOKEN");
+    let secret = token.unwrap().value_from.unwrap().secret_key_ref.unwrap();
+    assert_eq!((secret.name.as_str(), secret.optional), ("spin-on-k8s", Some(true)));
+}
+
+#[test]
+fn the_cluster_s_app_is_the_laptop_s_and_the_lifeline() {
+    let laptop: toml::Table = read("spin.toml").parse().unwrap();
+    let mut cluster: toml::Table = read("spin.k8s.toml").parse().unwrap();
+    let trigger = cluster["trigger"].as_table_mut().unwrap().remove("command").unwrap();
+    assert_eq!(trigger[0]["component"].as_str(), Some("lifeline"));
+    let components = cluster["component"].as_table_mut().unwrap();
+    let lifeline = components.remove("lifeline").unwrap();
+    assert_eq!(cluster, laptop);
+    for right in ["key_value_stores", "allowed_outbound_hosts"] {
+        assert_eq!(lifeline[right], laptop["component"]["api"][right]);
+    }
+}
+
+/// The fields of a SpinApp that ours uses, from the CRD `spinapps.core.spinkube.dev`, v1alpha1.
+#[allow(dead_code, reason = "to be there is all that is wanted of some fields")]
+mod spinapp {
+    use k8s_openapi::api::core::v1::EnvVarSource;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct SpinApp {
+        pub api_version: String,
+        pub kind: String,
+        pub metadata: Metadata,
+        pub spec: Spec,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Metadata {
+        pub name: String,
+        pub labels: BTreeMap<String, String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Spec {
+        pub image: String,
+        pub executor: String,
+        pub replicas: i32,
+        pub checks: BTreeMap<Check, HealthProbe>,
+        pub variables: Vec<Variable>,
+        pub resources: BTreeMap<Resource, BTreeMap<String, String>>,
+    }
+
+    #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Check {
+        Readiness,
+        Liveness,
+    }
+
+    #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Resource {
+        Requests,
+        Limits,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct HealthProbe {
+        pub http_get: HttpGet,
+        pub initial_delay_seconds: i32,
+        pub period_seconds: i32,
+        pub timeout_seconds: i32,
+        pub failure_threshold: i32,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct HttpGet {
+        pub path: String,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    pub struct Variable {
+        pub name: String,
+        pub value_from: EnvVarSource,
+    }
+}
+
+#[test]
+fn the_spinapp_fits_its_schema_and_the_deployment() {
+    const PATH: &str = "k8s/spinapp/spinapp.yaml";
+    let app: spinapp::SpinApp = yaml(PATH);
+    assert_eq!(
+        (app.api_version.as_str(), app.kind.as_str()),
+        ("core.spinkube.dev/v1alpha1", "SpinApp")
+    );
+    assert_eq!(app.metadata.labels["app.kubernetes.io/version"], VERSION);
+    assert_eq!(Some(app.spec.image), container().image);
+    let [_, readiness, liveness] = probes();
+    for (check, probe) in
+        [(spinapp::Check::Readiness, readiness), (spinapp::Check::Liveness, liveness)]
+    {
+        let health = &app.spec.checks[&check];
+        assert_eq!(Some(&health.http_get.path), probe.http_get.unwrap().path.as_ref());
+        assert_eq!(Some(health.period_seconds), probe.period_seconds);
+        assert_eq!(Some(health.timeout_seconds), probe.timeout_seconds);
+        assert_eq!(Some(health.failure_threshold), probe.failure_threshold);
+    }
+    let token = &app.spec.variables[0];
+    assert_eq!(token.name, "chaos_token");
+    let secret = token.value_from.secret_key_ref.as_ref().unwrap();
+    assert_eq!((secret.name.as_str(), secret.key.as_str()), ("spin-on-k8s", "chaos-token"));
+
+    let typo = read(PATH).replace("replicas:", "replica:");
+    assert!(serde_saphyr::from_str::<spinapp::SpinApp>(&typo).is_err());
+}
