@@ -1,16 +1,15 @@
-# syntax=docker/dockerfile:1
-# The app for a cluster: a manifest and two components, 180 KB. Wasm, so it is the same for every
+# The app for a cluster: a manifest and two components. Wasm, so it is the same for every
 # platform; the build stage runs natively on the builder's.
 
 FROM --platform=$BUILDPLATFORM rust:1.95-slim AS build
 RUN rustup target add wasm32-wasip2
-# Without rust-toolchain.toml, which would have rustup fetch another toolchain.
+# Without rust-toolchain.toml, which would have rustup fetch another toolchain; of the host only
+# what the workspace wants.
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
-COPY host host
+COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src
-COPY tests tests
 COPY wit wit
 # The target directory is in the cache, the results are not.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/cache \
