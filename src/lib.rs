@@ -3,12 +3,12 @@
 //! Spin creates an instance for every request and drops it after the answer, so no static
 //! outlives a request; what a replica has to remember is in `state`.
 
-mod answer;
+pub mod answer;
 mod fail;
 mod guard;
 mod health;
-mod parity;
-mod problem;
+pub mod parity;
+pub mod problem;
 mod quit;
 mod state;
 mod wait;
@@ -29,21 +29,33 @@ const POST: &str = "POST, OPTIONS";
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, response: ResponseOutparam) {
     let target = request.path_with_query().unwrap_or_default();
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    route(&request, path, query).unwrap_or_else(Answer::from).send(response);
+    answer(&request, &target).unwrap_or_else(Answer::from).send(response);
 }
 
-/// The route table, and the rules of HTTP that hold for every route.
-fn route(request: &IncomingRequest, path: &str, query: &str) -> Result<Answer, Problem> {
-    type Endpoint = fn(&str) -> Result<Answer, Problem>;
-    let (allow, endpoint): (_, Endpoint) = match path {
+/// What answers a path, given the query.
+type Endpoint = fn(&str) -> Result<Answer, Problem>;
+
+/// The route table: the methods of a path, and what answers it.
+pub fn route(path: &str) -> Option<(&'static str, Endpoint)> {
+    Some(match path {
         "/parity" => (GET, parity::parity),
         "/wait" => (GET, wait::wait),
         "/health" => (GET, health::health),
         "/fail" => (POST, fail::fail),
         "/quit" => (POST, quit::quit),
-        _ => return Err(Problem::NotFound),
-    };
+        _ => return None,
+    })
+}
+
+/// A request's target as its path and its query, neither of them decoded.
+pub fn split(target: &str) -> (&str, &str) {
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// The rules of HTTP that hold for every route.
+fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
+    let (path, query) = split(target);
+    let (allow, endpoint) = route(path).ok_or(Problem::NotFound)?;
     let allowed = match request.method() {
         Method::Options => return Ok(Answer::no_content().with_header("allow", allow)),
         // The answer to HEAD is that to GET; the host leaves its body out.

@@ -14,7 +14,7 @@ pub fn parity(query: &str) -> Result<Answer, Problem> {
 }
 
 /// The value of the parameter `name`, which must be in the query exactly once.
-fn only(name: &str, query: &str) -> Result<String, String> {
+pub fn only(name: &str, query: &str) -> Result<String, String> {
     let mut values = form_urlencoded::parse(query.as_bytes())
         .filter_map(|(key, value)| (key == name).then_some(value));
     let value = values.next().ok_or_else(|| format!("{name} is missing"))?;
@@ -26,7 +26,7 @@ fn only(name: &str, query: &str) -> Result<String, String> {
 
 /// The parity of a decimal integer of any length, white space and a sign allowed, as R's
 /// `as.integer` does; only its last digit matters, so no number is too big.
-fn parity_of(int: &str) -> Result<&'static str, String> {
+pub fn parity_of(int: &str) -> Result<&'static str, String> {
     let number = int.trim();
     let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
     match digits.as_bytes().last() {

@@ -4,7 +4,7 @@ use crate::lifeline::LIFELINE;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
-use spin_on_k8s_host::guest::Guest;
+use spin_on_k8s_host::guest::{Guest, Memory};
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::{COMPONENT, variables};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,8 +56,11 @@ fn size() {
 
 #[tokio::test]
 async fn fuel() {
-    let guest =
-        Guest::new(Guest::config(1).consume_fuel(true), COMPONENT, KeyValue::new(["default"]));
+    let guest = Guest::new(
+        Guest::config(1, Memory::Kept).consume_fuel(true),
+        COMPONENT,
+        KeyValue::new(["default"]),
+    );
     let guest = guest.unwrap();
     for (target, budget) in FUEL {
         let mut store = guest.store();

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 async fn host(limits: Limits) -> Host {
-    Host::with(COMPONENT, KeyValue::new(["default"]), limits).await
+    Host::within(COMPONENT, KeyValue::new(["default"]), 1, limits).await
 }
 
 /// Limits that a test can wait for.
@@ -55,13 +55,14 @@ async fn more_connections_than_allowed_are_refused_at_once() {
     for _ in 0..2 {
         idle.push(TcpStream::connect(host.address).await.unwrap());
     }
-    let refusal = host.raw("GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let refusal = host.raw("GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(refusal.starts_with("HTTP/1.1 503 "), "{refusal}");
     assert!(refusal.contains("\r\nretry-after: 1\r\n"), "{refusal}");
+    host.api.assert_healthy().await;
     drop(idle);
     // The server sees their end in its own time.
-    let healthy = async { while host.api.get("/health").await.status != 200 {} };
-    timeout(PATIENCE, healthy).await.unwrap();
+    let served = async { while host.api.get("/parity?int=7").await.status != 200 {} };
+    timeout(PATIENCE, served).await.unwrap();
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn the_state_is_one_for_all_instances_of_a_host_and_for_no_other() {
 
 #[tokio::test]
 async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
-    let host = Host::with(COMPONENT, KeyValue::new([]), Limits::new(1)).await;
+    let host = Host::with(COMPONENT, KeyValue::new([]), 1).await;
     for (method, path) in [("GET", "/health"), ("POST", "/fail"), ("POST", "/quit")] {
         let answer = host.api.send(method, path).await;
         assert_eq!(answer.status, 500, "{path}");

@@ -2,9 +2,8 @@
 //! they cost nobody else's.
 
 use crate::support::{Host, PATIENCE};
-use spin_on_k8s_host::guest::{Guest, MAX_TICKS, MEMORY_LIMIT, TICK};
+use spin_on_k8s_host::guest::{Guest, MAX_TICKS, MEMORY_LIMIT, Memory, TICK};
 use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::server::Limits;
 use std::time::Instant;
 use tokio::time::timeout;
 
@@ -47,7 +46,7 @@ fn guest(body: &str) -> Vec<u8> {
 }
 
 async fn host(body: &str) -> Host {
-    Host::with(&guest(body), KeyValue::default(), Limits::new(1)).await
+    Host::with(&guest(body), KeyValue::default(), 1).await
 }
 
 #[tokio::test]
@@ -79,8 +78,7 @@ async fn an_exit_ends_the_host_with_the_guests_code() {
 #[tokio::test]
 async fn an_endless_loop_is_a_504_and_lets_others_run() {
     // Four of them on the one thread of this runtime.
-    let limits = Limits::new(4);
-    let host = Host::with(&guest("(loop br 0)"), KeyValue::default(), limits).await;
+    let host = Host::with(&guest("(loop br 0)"), KeyValue::default(), 4).await;
     let start = Instant::now();
     let loops = [(); 4].map(|()| {
         let api = host.api.clone();
@@ -113,7 +111,8 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     let no_handler = "(component)";
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
-        let error = Guest::new(&Guest::config(1), &wasm, KeyValue::default()).err().unwrap();
+        let error =
+            Guest::new(&Guest::config(1, Memory::Kept), &wasm, KeyValue::default()).err().unwrap();
         assert_eq!(error.to_string(), "wrong world");
     }
 }

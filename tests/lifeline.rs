@@ -2,9 +2,8 @@
 
 use crate::support::{Host, PATIENCE};
 use spin_on_k8s_host::COMPONENT;
-use spin_on_k8s_host::guest::{Guest, Instance, linker};
+use spin_on_k8s_host::guest::{Guest, Instance, Memory, linker};
 use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::server::Limits;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,7 +18,7 @@ pub const LIFELINE: &[u8] = include_bytes!("../target/wasm32-wasip2/release/life
 fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
     let stores = stores.clone();
     tokio::spawn(async move {
-        let engine = Engine::new(&Guest::config(1)).unwrap();
+        let engine = Engine::new(&Guest::config(1, Memory::Kept)).unwrap();
         let component = Component::from_binary(&engine, LIFELINE).unwrap();
         let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();
         let mut store = Instance::store(&engine, stores);
@@ -31,7 +30,7 @@ fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
 #[tokio::test]
 async fn it_clears_the_state_at_start_and_returns_on_quit_only() {
     let stores = KeyValue::new(["default"]);
-    let replica = Host::with(COMPONENT, stores.clone(), Limits::new(10)).await;
+    let replica = Host::with(COMPONENT, stores.clone(), 10).await;
     let health = async || replica.api.get("/health").await.status;
     assert_eq!(replica.api.send("POST", "/fail").await.status, 200);
     assert_eq!(health().await, 500);

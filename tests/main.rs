@@ -2,6 +2,7 @@
 
 mod component;
 mod contract;
+mod faults;
 mod hostile_clients;
 mod hostile_guests;
 mod image;

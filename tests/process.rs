@@ -1,16 +1,12 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
 use crate::support::{PATIENCE, Process};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::fs;
 use std::net::TcpListener;
 use std::time::Instant;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-fn signal(process: &Process, signal: Signal) {
-    kill_process(Pid::from_child(&process.child), signal).unwrap();
-}
 
 /// Starts a `/wait` and returns once it holds the only instance, which others then see busy.
 async fn with_wait_in_flight(process: &Process) -> JoinHandle<Option<u16>> {
@@ -50,7 +46,7 @@ async fn state_changes_are_logged_and_requests_are_not() {
     {
         process.api.send(method, path).await;
     }
-    signal(&process, Signal::TERM);
+    process.signal(Signal::TERM);
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
     let lines: Vec<_> = log.lines().collect();
@@ -64,7 +60,7 @@ async fn a_signal_lets_requests_in_flight_finish() {
     for stop in [Signal::TERM, Signal::INT] {
         let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
         let wait = with_wait_in_flight(&process).await;
-        signal(&process, stop);
+        process.signal(stop);
         assert_eq!(wait.await.unwrap(), Some(200));
         assert_eq!(process.end().await.0, Some(0));
         assert!(process.api.try_send("GET", "/health").await.is_err());
@@ -76,9 +72,9 @@ async fn a_second_signal_ends_it_at_once() {
     let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
     let start = Instant::now();
     let wait = with_wait_in_flight(&process).await;
-    signal(&process, Signal::TERM);
+    process.signal(Signal::TERM);
     // Signals of a kind that are still pending merge, so the second has to be of another.
-    signal(&process, Signal::INT);
+    process.signal(Signal::INT);
     let (code, _) = process.end().await;
     assert_eq!(code, Some(1));
     assert!(start.elapsed().as_secs_f64() < 4.0);

@@ -5,9 +5,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::{Client, Error, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustix::process::{Pid, Signal, kill_process};
 use spin_on_k8s_host::COMPONENT;
-use spin_on_k8s_host::guest::Guest;
 use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -108,14 +109,18 @@ pub struct Host {
 
 impl Host {
     pub async fn new() -> Self {
-        Self::with(COMPONENT, KeyValue::new(["default"]), Limits::new(1000)).await
+        Self::with(COMPONENT, KeyValue::new(["default"]), 1000).await
     }
 
-    pub async fn with(wasm: &[u8], stores: KeyValue, limits: Limits) -> Self {
-        let guest = Guest::new(&Guest::config(limits.instances), wasm, stores).unwrap();
+    pub async fn with(wasm: &[u8], stores: KeyValue, instances: u32) -> Self {
+        Self::within(wasm, stores, instances, Limits::new(instances)).await
+    }
+
+    pub async fn within(wasm: &[u8], stores: KeyValue, instances: u32, limits: Limits) -> Self {
+        let pools = Pools::new(wasm, stores, instances).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let exit = tokio::spawn(server::run(listener, guest, limits, std::future::pending()));
+        let exit = tokio::spawn(server::run(listener, pools, limits, std::future::pending()));
         Self { address, api: Api::new(&format!("http://{address}")), exit }
     }
 
@@ -137,6 +142,7 @@ pub async fn rest(stream: &mut TcpStream) -> String {
 /// The host as a process of its own, killed with the test if it lives as long.
 pub struct Process {
     pub child: Child,
+    pub address: SocketAddr,
     pub api: Api,
 }
 
@@ -153,8 +159,16 @@ impl Process {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let base = line.trim().strip_prefix("Serving ").expect("an address");
-        Self { api: Api::new(base), child }
+        let address = line.trim().strip_prefix("Serving http://").expect("an address");
+        Self {
+            api: Api::new(&format!("http://{address}")),
+            address: address.parse().unwrap(),
+            child,
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end; returns its exit code and its standard error.

@@ -109,6 +109,15 @@ impl WasiHttpView for Instance {
 /// What a guest's `response-outparam` is set to.
 pub type Outcome = std::result::Result<Response<HyperOutgoingBody>, ErrorCode>;
 
+/// What becomes of an instance's memory when it is dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// It is wiped for the next one: quick, since unmapping interrupts every core.
+    Kept,
+    /// It is given back to the system.
+    Returned,
+}
+
 /// A compiled component, linked to what its world imports and to nothing else.
 pub struct Guest {
     pre: InstancePre<Instance>,
@@ -117,8 +126,9 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The engine settings for `max_instances` instances at the same time.
-    pub fn config(max_instances: u32) -> Config {
+    /// The engine settings for `max_instances` instances at the same time, that leave their memory
+    /// to the next or give it back.
+    pub fn config(max_instances: u32, memory: Memory) -> Config {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(max_instances)
             // A component is several core modules: the guest's own, and glue.
@@ -126,13 +136,13 @@ impl Guest {
             .total_memories(max_instances)
             .total_tables(max_instances.saturating_mul(2))
             .total_stacks(max_instances)
-            .max_memory_size(MEMORY_LIMIT)
-            // A small instance is cheaper to wipe than to unmap, which interrupts every core.
-            .linear_memory_keep_resident(256 << 10)
-            .table_keep_resident(64 << 10)
-            .async_stack_keep_resident(64 << 10);
+            .max_memory_size(MEMORY_LIMIT);
+        if memory == Memory::Kept {
+            pool.linear_memory_keep_resident(256 << 10).table_keep_resident(64 << 10);
+        }
         let mut config = Config::new();
         config
+            .async_stack_zeroing(memory == Memory::Returned)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
             .epoch_interruption(true);
         config
@@ -145,9 +155,26 @@ impl Guest {
     pub fn new(config: &Config, wasm: &[u8], key_value: KeyValue) -> Result<Self> {
         let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
         let component = Component::from_binary(&engine, wasm).context("not a component")?;
-        let pre = linker(&engine)?.instantiate_pre(&component).context("wrong world")?;
+        Self::link(&component, key_value)
+    }
+
+    /// The same component with the same stores, but under another `config`.
+    ///
+    /// # Errors
+    /// If the settings differ in more than how instances are allocated.
+    pub fn under(&self, config: &Config) -> Result<Self> {
+        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+        let code = self.pre.component().serialize()?;
+        // SAFETY: these bytes are what this very Wasmtime has just made.
+        let component = unsafe { Component::deserialize(&engine, code)? };
+        Self::link(&component, self.key_value.clone())
+    }
+
+    fn link(component: &Component, key_value: KeyValue) -> Result<Self> {
+        let engine = component.engine();
+        let pre = linker(engine)?.instantiate_pre(component).context("wrong world")?;
         let handler = GuestIndices::new(&pre).context("wrong world")?;
-        tick(&engine);
+        tick(engine);
         Ok(Self { pre, handler, key_value })
     }
 

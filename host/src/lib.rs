@@ -7,10 +7,12 @@
 //!
 //! - [`guest`] compiles the component and runs one request in a new instance;
 //! - [`key_value`] and [`variables`] are what the component's world imports besides WASI;
+//! - [`pools`] has the places for instances;
 //! - [`server`] brings requests to guests, within limits.
 
 pub mod guest;
 pub mod key_value;
+pub mod pools;
 pub mod server;
 pub mod variables;
 

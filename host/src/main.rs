@@ -2,16 +2,19 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use spin_on_k8s_host::guest::Guest;
 use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::Limits;
 use spin_on_k8s_host::{COMPONENT, server, variables};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Connections that may wait to be accepted; the kernel has a limit of its own, mostly 4096.
+const BACKLOG: u32 = 16384;
 
 /// Serves the spin-on-k8s component on this machine, as `spin up` would.
 ///
@@ -65,8 +68,7 @@ async fn run(args: Args) -> Result<i32> {
         }
         None => Cow::Borrowed(COMPONENT),
     };
-    let config = Guest::config(args.max_instances);
-    let guest = Guest::new(&config, &wasm, KeyValue::new(["default"]))?;
+    let pools = Pools::new(&wasm, KeyValue::new(["default"]), args.max_instances)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -76,15 +78,22 @@ async fn run(args: Args) -> Result<i32> {
             std::process::exit(1);
         });
     };
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener =
+        listen(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
     if variables::get("chaos_token").is_some_and(|token| token.is_empty()) {
         tracing::warn!("chaos_token is not set: whoever reaches this replica can fail and quit it");
     }
     println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
-    Ok(server::run(listener, guest, Limits::new(args.max_instances), stop).await)
+    Ok(server::run(listener, pools, Limits::new(args.max_instances), stop).await)
+}
+
+/// Listens with room for a flood: connections beyond the backlog are lost, not refused.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Completes when either signal arrives.

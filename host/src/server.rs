@@ -1,6 +1,6 @@
 //! Brings requests to guests, within limits, until told to stop.
 
-use crate::guest::Guest;
+use crate::pools::Pools;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -24,8 +24,6 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 /// What the server grants, and to how many.
 #[derive(Clone, Copy)]
 pub struct Limits {
-    /// Requests handled at the same time.
-    pub instances: u32,
     /// Connections at the same time; clients keep some for later requests.
     pub connections: u32,
     /// How long a client may take for its request's head, and then for its body.
@@ -35,16 +33,25 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The default limits around `instances`.
+    /// The default limits of a server with `instances` instances.
     pub fn new(instances: u32) -> Self {
         Self {
-            instances,
             connections: instances.saturating_mul(4),
             read_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
         }
     }
 }
+
+/// More connections than this are a flood, whose memory is given back when half of them are gone.
+const FLOOD: usize = 256;
+
+/// How long a connection that was accepted last has until its request is there: hyper closes one
+/// that has sent nothing yet.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// The path that is answered however busy the server is: a busy replica is not an ill one.
+pub const HEALTH: &str = "/health";
 
 /// How long to leave an exhausted system alone before accepting again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -55,15 +62,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Returns the guest's exit code, or 0 after `shutdown`.
 pub async fn run(
     listener: TcpListener,
-    guest: Guest,
+    pools: Pools,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> i32 {
     let (exit, mut exited) = mpsc::channel(1);
-    let instances = Arc::new(Semaphore::new(limits.instances as usize));
     let connections = Arc::new(Semaphore::new(limits.connections as usize));
-    let server = Arc::new(Server { guest, instances, read_timeout: limits.read_timeout, exit });
+    let server = Arc::new(Server { pools, read_timeout: limits.read_timeout, exit });
     let graceful = GracefulShutdown::new();
+    let mut second = interval(Duration::from_secs(1));
+    let mut most_connected = 0;
     let mut shutdown = pin!(shutdown);
 
     let code = loop {
@@ -78,15 +86,24 @@ pub async fn run(
             },
             () = &mut shutdown => break 0,
             Some(code) = exited.recv() => break code,
+            _ = second.tick() => {
+                let connected = limits.connections as usize - connections.available_permits();
+                if connected < most_connected / 2 && most_connected > FLOOD {
+                    give_back_memory();
+                    most_connected = 0;
+                }
+                most_connected = most_connected.max(connected);
+                continue;
+            }
         };
         let _ = stream.set_nodelay(true);
         let admitted = connections.clone().try_acquire_owned().ok();
         let service = {
             let (server, admitted) = (server.clone(), admitted.is_some());
-            service_fn(move |request| {
+            service_fn(move |request: Request<Incoming>| {
                 let server = server.clone();
                 async move {
-                    Ok::<_, Infallible>(match admitted {
+                    Ok::<_, Infallible>(match admitted || request.uri().path() == HEALTH {
                         true => server.answer(request).await,
                         false => busy("too many connections"),
                     })
@@ -107,6 +124,7 @@ pub async fn run(
         });
     };
     drop(listener);
+    sleep(LINGER).await;
     if timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in flight after {:?}", limits.drain_timeout);
     }
@@ -114,8 +132,7 @@ pub async fn run(
 }
 
 struct Server {
-    guest: Guest,
-    instances: Arc<Semaphore>,
+    pools: Pools,
     read_timeout: Duration,
     exit: mpsc::Sender<i32>,
 }
@@ -139,15 +156,15 @@ impl Server {
             Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "the body is malformed"),
             Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
         }
-        let Ok(permit) = self.instances.clone().try_acquire_owned() else {
-            return busy("every instance is busy");
-        };
         let request = Request::from_parts(head, Empty::new());
         let (sender, receiver) = oneshot::channel();
+        let Some((guest, place)) = self.pools.place(request.uri().path()) else {
+            return busy("every instance is busy");
+        };
         // A task of its own, because the guest may go on after it has answered.
         let instance = tokio::spawn(async move {
-            let result = self.guest.handle(&mut self.guest.store(), request, sender).await;
-            drop(permit);
+            let result = guest.handle(&mut guest.store(), request, sender).await;
+            drop(place);
             result.err().map(|error| self.failure(&error))
         });
         match receiver.await {
@@ -201,4 +218,13 @@ fn problem(status: StatusCode, detail: &str) -> Response<HyperOutgoingBody> {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// Has the allocator return what it holds free, which glibc's does not do by itself.
+fn give_back_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim may be called at any time, from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }

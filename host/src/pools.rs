@@ -1,0 +1,60 @@
+//! The places for instances, and which of them a request gets.
+//!
+//! There are two pools, because memory is either quick or given back: a few warm places, which serve
+//! all requests that are short, and many cold ones for when they do not suffice. So the host is as
+//! small after a flood as it was before.
+
+use crate::guest::{Guest, Memory};
+use crate::key_value::KeyValue;
+use crate::server::HEALTH;
+use anyhow::Result;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many places are warm; a request that does not wait has one for a fraction of a millisecond.
+const WARM: u32 = 32;
+
+/// Places besides, for [`HEALTH`] when all others are taken.
+const PROBES: u32 = 4;
+
+/// All places there are.
+pub struct Pools {
+    warm: Arc<Guest>,
+    cold: Arc<Guest>,
+    warm_places: Arc<Semaphore>,
+    cold_places: Arc<Semaphore>,
+    probe_places: Arc<Semaphore>,
+}
+
+impl Pools {
+    /// Makes places for `instances` instances of the component `wasm`, which share `key_value`.
+    ///
+    /// # Errors
+    /// Those of [`Guest::new`]; and if there is no room for so many.
+    pub fn new(wasm: &[u8], key_value: KeyValue, instances: u32) -> Result<Self> {
+        let warm_places = instances.min(WARM);
+        let cold_places = instances - warm_places;
+        let warm = Guest::new(&Guest::config(warm_places, Memory::Kept), wasm, key_value)?;
+        let cold_and_probes = cold_places.saturating_add(PROBES);
+        let cold = warm.under(&Guest::config(cold_and_probes, Memory::Returned))?;
+        let places = |places| Arc::new(Semaphore::new(places as usize));
+        Ok(Self {
+            warm: Arc::new(warm),
+            cold: Arc::new(cold),
+            warm_places: places(warm_places),
+            cold_places: places(cold_places),
+            probe_places: places(PROBES),
+        })
+    }
+
+    /// The guest that a request for `path` gets an instance of, and its place, to be held as long as
+    /// the instance lives; none if all are taken.
+    pub fn place(&self, path: &str) -> Option<(Arc<Guest>, OwnedSemaphorePermit)> {
+        let free = |guest: &Arc<Guest>, places: &Arc<Semaphore>| {
+            places.clone().try_acquire_owned().ok().map(|place| (guest.clone(), place))
+        };
+        free(&self.warm, &self.warm_places)
+            .or_else(|| free(&self.cold, &self.cold_places))
+            .or_else(|| if path == HEALTH { free(&self.cold, &self.probe_places) } else { None })
+    }
+}
