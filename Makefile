@@ -32,6 +32,16 @@ lint: components ## Check format, lints and docs
 	cargo clippy $(HOST) --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(HOST) --workspace --no-deps --document-private-items
 
+drill: ## Fail, quit, restart and evict replicas on the current cluster, under traffic (see tests/drill)
+	tests/drill
+
+fuzz: ## Fuzz the query and the path, 60 s each; needs a nightly toolchain
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
+	for target in query path; do \
+		mkdir -p fuzz/target/corpus/$$target && cargo +nightly fuzz run $$target \
+			fuzz/target/corpus/$$target fuzz/corpus/$$target -- -max_total_time=60 -timeout=10 || exit; \
+	done
+
 image: $(if $(LOCAL),components) ## Build the image; LOCAL=1 takes the components built here, and pulls no base image
 	$(BUILDER) --tag $(IMAGE) $(if $(LOCAL),--build-context build=.) .
 
@@ -43,4 +53,4 @@ wasm-target:
 	@rustup target list --installed | grep -qx wasm32-wasip2 || \
 		{ echo "Adding the target wasm32-wasip2 to the Rust toolchain"; rustup target add wasm32-wasip2; }
 
-.PHONY: help run build components test test-contract lint image push wasm-target
+.PHONY: help run build components test test-contract lint drill fuzz image push wasm-target

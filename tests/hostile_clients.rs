@@ -9,7 +9,7 @@ use spin_on_k8s_host::server::Limits;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 async fn host(limits: Limits) -> Host {
     Host::within(COMPONENT, KeyValue::new(["default"]), 1, limits).await
@@ -103,14 +103,109 @@ async fn a_body_is_ignored_whatever_its_size() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nodd"), "{answer}");
 }
 
+/// Requests as bytes, and how the answer starts and ends; each is followed by a healthy `/health`.
 #[tokio::test]
-async fn http_1_0_needs_no_host_header_and_http_1_1_does() {
+async fn odd_requests_have_their_answers() {
+    let host = host(hasty()).await;
+    let long = format!("GET /health HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(1 << 20));
+    let many = format!("GET /health HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: x\r\n".repeat(1000));
+    let target = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
+    const CLOSE: &str = "host: x\r\nconnection: close\r\n\r\n";
+    for (request, start, end) in [
+        // HTTP/1.0 has no host header; HTTP/1.1 must have one, and one only that can be read.
+        ("GET /health HTTP/1.0\r\n\r\n".into(), "HTTP/1.0 200 ", "\r\n\r\nOK"),
+        ("GET /health HTTP/1.1\r\nconnection: close\r\n\r\n".into(), "HTTP/1.1 400 ", "}"),
+        (format!("GET /health HTTP/1.1\r\nhost: \u{e9}\r\n{CLOSE}"), "HTTP/1.1 400 ", "}"),
+        // The forms of a target.
+        (format!("GET http://y/parity?int=7 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 200 ", "\r\n\r\nodd"),
+        (format!("OPTIONS * HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 404 ", "}"),
+        (format!("CONNECT y:1 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 404 ", "}"),
+        (format!("GET parity HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 4", ""),
+        (format!("GET /parity#?int=7 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 400 ", "int is missing\"}"),
+        // Percent-encoding, UTF-8 and control characters.
+        (format!("GET /parity?int=%zz HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 400 ", "'%zz'\"}"),
+        (format!("GET /parity?int=%C3%28 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 400 ", "'\u{fffd}('\"}"),
+        (format!("GET /parity?int=%00 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 400 ", "'\\u0000'\"}"),
+        (format!("GET /parity?int=\0 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 400 ", ""),
+        (format!("GET /health\0 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 400 ", ""),
+        (format!("GET /health HTTP/1.1\r\nx: \0\r\n{CLOSE}"), "HTTP/1.1 400 ", ""),
+        // Sizes.
+        (long, "HTTP/1.1 431 ", ""),
+        (many, "HTTP/1.1 431 ", ""),
+        (target, "HTTP/1.1 414 ", ""),
+        // Bodies whose length is not what was said.
+        (format!("POST /fail HTTP/1.1\r\ncontent-length: 5\r\n{CLOSE}1"), "HTTP/1.1 408 ", "}"),
+        (format!("POST /fail HTTP/1.1\r\ncontent-length: -1\r\n{CLOSE}"), "HTTP/1.1 400 ", ""),
+        (
+            format!("POST /fail HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n{CLOSE}12"),
+            "HTTP/1.1 400 ",
+            "",
+        ),
+        (
+            format!("POST /fail HTTP/1.1\r\ntransfer-encoding: chunked\r\n{CLOSE}zz"),
+            "HTTP/1.1 400 ",
+            "}",
+        ),
+        // A body longer than was said is another request, and not a good one.
+        (
+            "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n12\r\n\r\n".into(),
+            "HTTP/1.1 200 ",
+            "",
+        ),
+    ] {
+        let answer = host.raw(&request).await;
+        let request = request.chars().take(80).collect::<String>();
+        assert!(answer.starts_with(start) && answer.ends_with(end), "{request:?}: {answer:?}");
+        host.api.assert_healthy().await;
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
     let host = Host::new().await;
-    let answer = host.raw("GET /health HTTP/1.0\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nOK"), "{answer}");
-    let close = "connection: close\r\n\r\n";
-    let answer = host.raw(format!("GET /health HTTP/1.1\r\n{close}")).await;
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let one = |int: usize| format!("GET /parity?int={int} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let mut requests: String = (0..50).map(one).collect();
+    requests.push_str("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let answers = host.raw(requests).await;
+    let bodies = answers.split("HTTP/1.1 200 OK\r\n").skip(1);
+    let bodies: Vec<_> = bodies.map(|answer| answer.split("\r\n\r\n").nth(1).unwrap()).collect();
+    let mut expected = ["even", "odd"].repeat(25);
+    expected.push("OK");
+    assert_eq!(bodies, expected);
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn who_has_said_all_and_still_listens_is_answered() {
+    let host = Host::new().await;
+    let mut stream = TcpStream::connect(host.address).await.unwrap();
+    stream.write_all(b"GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("odd"), "{answer}");
+    host.api.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn five_hundred_dripping_heads_are_cut_off_and_hold_nobody_up() {
+    let limits = Limits { connections: 1000, ..hasty() };
+    let host = host(limits).await;
+    let dripping = [(); 500].map(|()| {
+        let address = host.address;
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let mut drip = interval(Duration::from_millis(50));
+            stream.write_all(b"GET /health HTTP/1.1\r\n").await.unwrap();
+            while stream.write_all(b"x: x\r\n").await.is_ok() {
+                drip.tick().await;
+            }
+        })
+    });
+    host.api.assert_healthy().await;
+    for drip in dripping {
+        timeout(PATIENCE, drip).await.expect("an end").unwrap();
+    }
+    host.api.assert_healthy().await;
 }
 
 #[tokio::test]

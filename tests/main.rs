@@ -3,9 +3,11 @@
 mod component;
 mod contract;
 mod faults;
+mod healing;
 mod hostile_clients;
 mod hostile_guests;
 mod image;
+mod kubelet;
 mod lifeline;
 mod manifests;
 mod policies;

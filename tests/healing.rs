@@ -1,0 +1,270 @@
+//! The drill, without a cluster: three replicas under a small kubelet, requests that go on, and four
+//! blows. What `tests/drill` does on a real one.
+
+use crate::kubelet::Kubelet;
+use crate::support::Api;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
+const REPLICAS: usize = 3;
+/// How long it takes until a change of readiness has reached whoever sends requests.
+const PROPAGATION: Duration = Duration::from_secs(1);
+/// How long a blow may take to heal.
+const HEALING: Duration = Duration::from_secs(40);
+
+/// The state of a pod, as the API server knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Pod {
+    pub address: Option<SocketAddr>,
+    pub ready: bool,
+    pub restarts: u32,
+    pub deleted: bool,
+}
+
+impl Pod {
+    pub fn is_endpoint(&self) -> bool {
+        self.ready && !self.deleted
+    }
+}
+
+/// All pods by name.
+pub type Pods = BTreeMap<String, Pod>;
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Requests {
+    sent: usize,
+    lost: usize,
+    retried: usize,
+}
+
+/// A deployment under fire.
+struct Drill {
+    kubelet: Arc<Kubelet>,
+    pods: watch::Receiver<Pods>,
+    endpoints: Mutex<Vec<SocketAddr>>,
+    turn: AtomicUsize,
+    created: AtomicUsize,
+    requests: Mutex<Requests>,
+    /// Whether the last blow was a `/quit`: what it refuses may be retried once, as an ingress does.
+    quitting: Mutex<bool>,
+}
+
+impl Drill {
+    /// Deploys three replicas, waits until they are ready, and starts the traffic.
+    async fn start(manifest: &str) -> Arc<Self> {
+        let kubelet = Kubelet::new(manifest);
+        let drill = Arc::new(Self {
+            pods: kubelet.pods.subscribe(),
+            kubelet,
+            endpoints: Mutex::default(),
+            turn: AtomicUsize::default(),
+            created: AtomicUsize::default(),
+            requests: Mutex::default(),
+            quitting: Mutex::default(),
+        });
+        tokio::spawn(drill.clone().serve());
+        (0..REPLICAS).for_each(|_| drill.create());
+        drill.until(all_ready).await.expect("replicas that get ready");
+        sleep(PROPAGATION * 2).await;
+        for _ in 0..4 {
+            tokio::spawn(drill.clone().traffic("/parity?int=7", "odd"));
+            tokio::spawn(drill.clone().traffic("/wait", r#"{"time":""#));
+        }
+        drill
+    }
+
+    fn create(&self) {
+        let name = format!("pod-{}", self.created.fetch_add(1, Ordering::Relaxed));
+        tokio::spawn(self.kubelet.clone().run(name));
+    }
+
+    fn delete(&self, name: &str) {
+        let delete = |pods: &mut Pods| pods.get_mut(name).unwrap().deleted = true;
+        self.kubelet.pods.send_modify(delete);
+    }
+
+    /// The Service: the ready endpoints, as they were a moment ago.
+    async fn serve(self: Arc<Self>) {
+        let mut pods = self.pods.clone();
+        while pods.changed().await.is_ok() {
+            let ready = pods.borrow_and_update().clone();
+            let drill = self.clone();
+            tokio::spawn(async move {
+                sleep(PROPAGATION).await;
+                let ready = ready.values().filter(|pod| pod.is_endpoint());
+                *drill.endpoints.lock().unwrap() = ready.filter_map(|pod| pod.address).collect();
+            });
+        }
+    }
+
+    /// The next endpoint that is not `refusing`.
+    fn endpoint(&self, refusing: Option<SocketAddr>) -> Option<SocketAddr> {
+        let mut endpoints = self.endpoints.lock().unwrap().clone();
+        endpoints.retain(|endpoint| Some(*endpoint) != refusing);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        endpoints.get(turn % endpoints.len().max(1)).copied()
+    }
+
+    /// Requests `target` through the Service, one after the other, and counts how it goes.
+    async fn traffic(self: Arc<Self>, target: &str, body: &str) {
+        loop {
+            let endpoint = self.endpoint(None);
+            let mut answer = get(endpoint, target).await;
+            let retry = *self.quitting.lock().unwrap()
+                && matches!(&answer, Err(e) if e.kind() == ErrorKind::ConnectionRefused);
+            if retry {
+                answer = get(self.endpoint(endpoint), target).await;
+            }
+            let good = answer.is_ok_and(|answer| {
+                answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("\r\n\r\n{body}"))
+            });
+            {
+                let mut requests = self.requests.lock().unwrap();
+                requests.sent += 1;
+                requests.retried += usize::from(retry);
+                requests.lost += usize::from(!good);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the pods are as wanted; returns when that was, or nothing if it takes too long.
+    async fn until(&self, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
+        let mut pods = self.pods.clone();
+        timeout(HEALING, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
+    }
+
+    /// Waits out a blow, prints its row, and returns whether it healed and what requests it had.
+    async fn heal(
+        &self,
+        blow: &str,
+        start: Instant,
+        replaced: impl Fn(&Pods) -> bool,
+    ) -> (bool, Requests) {
+        let unready = self.until(|pods| pods.values().any(|pod| !pod.is_endpoint())).await;
+        let replaced = self.until(replaced).await;
+        let ready = self.until(all_ready).await;
+        // What is under way belongs to this blow.
+        sleep(PROPAGATION + Duration::from_secs(6)).await;
+        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        *self.quitting.lock().unwrap() = false;
+        let time = |end: Option<Instant>| {
+            end.map_or("never".into(), |end| format!("{:.1} s", (end - start).as_secs_f64()))
+        };
+        let Requests { sent, lost, retried } = requests;
+        println!(
+            "| {blow} | {} | {} | {} | {sent} | {lost} | {retried} |",
+            time(unready),
+            time(replaced),
+            time(ready),
+        );
+        (replaced.is_some() && ready.is_some(), requests)
+    }
+
+    /// The name of a pod that has not been hit yet, and its container.
+    fn victim(&self) -> (String, Api) {
+        let pods = self.pods.borrow();
+        let (name, pod) = pods.iter().find(|(_, pod)| pod.restarts == 0).unwrap();
+        (name.clone(), Api::new(&format!("http://{}", pod.address.unwrap())))
+    }
+
+    async fn fail(&self) -> (bool, Requests) {
+        let (name, api) = self.victim();
+        let start = Instant::now();
+        assert_eq!(api.send("POST", "/fail").await.status, 200);
+        self.heal("`/fail`", start, |pods| pods[&name].restarts > 0).await
+    }
+
+    async fn quit(&self) -> (bool, Requests) {
+        let (name, api) = self.victim();
+        let start = Instant::now();
+        *self.quitting.lock().unwrap() = true;
+        assert_eq!(api.send("POST", "/quit").await.status, 202);
+        self.heal("`/quit`", start, |pods| pods[&name].restarts > 0).await
+    }
+
+    /// One new pod more than there should be, and an old one less when it is ready.
+    async fn rolling_restart(&self) -> (bool, Requests) {
+        let start = Instant::now();
+        let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
+        for name in &old {
+            self.create();
+            self.until(|pods| pods.values().filter(|pod| pod.is_endpoint()).count() > REPLICAS)
+                .await;
+            self.delete(name);
+        }
+        self.heal("rolling restart", start, |pods| old.iter().all(|name| !pods.contains_key(name)))
+            .await
+    }
+
+    /// Evicts all pods, each as soon as the disruption budget of one lets it.
+    async fn evict(&self) -> (bool, Requests) {
+        let start = Instant::now();
+        let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
+        for name in &old {
+            self.until(|pods| pods.values().filter(|pod| pod.is_endpoint()).count() == REPLICAS)
+                .await;
+            self.delete(name);
+            self.create();
+        }
+        self.heal("eviction", start, |pods| old.iter().all(|name| !pods.contains_key(name))).await
+    }
+}
+
+fn all_ready(pods: &Pods) -> bool {
+    pods.len() == REPLICAS && pods.values().all(|pod| pod.is_endpoint())
+}
+
+async fn get(endpoint: Option<SocketAddr>, target: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(endpoint.ok_or(ErrorKind::NotFound)?).await?;
+    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_blow_heals_and_no_request_is_lost() {
+    let drill = Drill::start(MANIFEST).await;
+    println!("| blow | unready | replaced | all ready | sent | lost | retried |");
+    for (healed, requests) in
+        [drill.fail().await, drill.quit().await, drill.rolling_restart().await, drill.evict().await]
+    {
+        assert!(healed && requests.sent > 0 && requests.lost == 0, "{requests:?}");
+    }
+}
+
+/// The manifest with `from` replaced, which must be in it.
+fn broken(from: &str, to: &str) -> String {
+    assert!(MANIFEST.contains(from), "{from}");
+    MANIFEST.replace(from, to)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_readiness_requests_are_lost() {
+    let manifest = broken("readinessProbe:", "readinessProbe: null\n          unused:");
+    let drill = Drill::start(&manifest).await;
+    assert_ne!(drill.fail().await.1.lost, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_pre_stop_requests_are_lost() {
+    let drill = Drill::start(&broken("seconds: 7", "seconds: 0")).await;
+    assert_ne!(drill.rolling_restart().await.1.lost, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_that_spin_answers_itself_never_heals() {
+    let drill = Drill::start(&broken("path: /health", "path: /.well-known/spin/health")).await;
+    assert!(!drill.fail().await.0);
+}

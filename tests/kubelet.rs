@@ -1,0 +1,149 @@
+//! A small kubelet. The containers are host processes; what is done with them is read from the
+//! deployment's manifest.
+//!
+//! After the Kubernetes documentation: "Configure Liveness, Readiness and Startup Probes", and "Pod
+//! Lifecycle" for termination and the restart back-off.
+
+use crate::healing::{Pod, Pods};
+use crate::support::Process;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, Probe};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{interval, sleep, timeout};
+
+/// What Spin answers itself, poisoned or not.
+const SPIN_HEALTH: &str = "/.well-known/spin/health";
+
+/// A node that runs the pods of one deployment.
+pub struct Kubelet {
+    container: Container,
+    grace: Duration,
+    pub pods: watch::Sender<Pods>,
+}
+
+fn seconds(seconds: Option<i32>, default: u64) -> Duration {
+    Duration::from_secs(seconds.map_or(default, |seconds| seconds as u64))
+}
+
+impl Kubelet {
+    /// Reads the manifest of a deployment.
+    pub fn new(manifest: &str) -> Arc<Self> {
+        let deployment: Deployment = serde_saphyr::from_str(manifest).unwrap();
+        let pod = deployment.spec.unwrap().template.spec.unwrap();
+        let grace = Duration::from_secs(pod.termination_grace_period_seconds.unwrap_or(30) as u64);
+        let [container] = pod.containers.try_into().unwrap();
+        Arc::new(Self { container, grace, pods: watch::Sender::default() })
+    }
+
+    fn update(&self, name: &str, change: impl FnOnce(&mut Pod)) {
+        self.pods.send_modify(|pods| change(pods.entry(name.into()).or_default()));
+    }
+
+    /// Runs a pod until it is deleted: restarts its container whenever that ends, at first at once,
+    /// then after 10 s, 20 s and so on.
+    pub async fn run(self: Arc<Self>, name: String) {
+        for restarts in 0.. {
+            if restarts > 1 {
+                sleep(Duration::from_secs((5 << (restarts - 1)).min(300))).await;
+            }
+            let mut container = Process::start(&mut Process::command());
+            self.update(&name, |pod| {
+                (pod.address, pod.restarts) = (Some(container.address), restarts);
+            });
+            let ended = self.watch_over(&name, &mut container).await;
+            self.update(&name, |pod| pod.ready = false);
+            if !ended {
+                self.stop(&mut container).await;
+            }
+            if self.pods.borrow()[&name].deleted {
+                return self.pods.send_modify(|pods| _ = pods.remove(&name));
+            }
+        }
+    }
+
+    /// Probes a container. Returns whether it has ended; else it has to be.
+    async fn watch_over(&self, name: &str, container: &mut Process) -> bool {
+        if let Some(startup) = &self.container.startup_probe {
+            let mut pause = interval(seconds(startup.period_seconds, 10));
+            let mut failures = 0;
+            while !probe(startup, container.address).await {
+                failures += 1;
+                if failures >= startup.failure_threshold.unwrap_or(3) {
+                    return false;
+                }
+                pause.tick().await;
+            }
+        }
+        let Container { readiness_probe, liveness_probe, .. } = &self.container;
+        self.update(name, |pod| pod.ready = readiness_probe.is_none());
+        let every = |probe: &Option<Probe>| {
+            interval(seconds(probe.as_ref().and_then(|probe| probe.period_seconds), 10))
+        };
+        let (mut readiness, mut liveness) = (every(readiness_probe), every(liveness_probe));
+        let (mut unready, mut dead) = (0, 0);
+        let mut look = interval(Duration::from_millis(20));
+        loop {
+            tokio::select! {
+                _ = readiness.tick() => if let Some(readiness) = readiness_probe {
+                    unready = if probe(readiness, container.address).await { 0 } else { unready + 1 };
+                    if unready == 0 {
+                        self.update(name, |pod| pod.ready = true);
+                    } else if unready == readiness.failure_threshold.unwrap_or(3) {
+                        self.update(name, |pod| pod.ready = false);
+                    }
+                },
+                _ = liveness.tick() => if let Some(liveness) = liveness_probe {
+                    dead = if probe(liveness, container.address).await { 0 } else { dead + 1 };
+                    if dead >= liveness.failure_threshold.unwrap_or(3) {
+                        self.pre_stop().await;
+                        return false;
+                    }
+                },
+                _ = look.tick() => {
+                    if container.child.try_wait().unwrap().is_some() {
+                        return true;
+                    }
+                    if self.pods.borrow()[name].deleted {
+                        self.pre_stop().await;
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn pre_stop(&self) {
+        let hook = self.container.lifecycle.as_ref().and_then(|hooks| hooks.pre_stop.as_ref());
+        let pause = hook.and_then(|hook| hook.sleep.as_ref()).map_or(0, |sleep| sleep.seconds);
+        sleep(Duration::from_secs(pause as u64)).await;
+    }
+
+    /// SIGTERM, and SIGKILL after what remains of the grace period.
+    async fn stop(&self, container: &mut Process) {
+        container.signal(rustix::process::Signal::TERM);
+        let _ = timeout(self.grace, container.end()).await;
+        let _ = container.child.kill();
+    }
+}
+
+/// One probe: a status from 200 to 399 in time.
+async fn probe(probe: &Probe, address: SocketAddr) -> bool {
+    let path = probe.http_get.as_ref().unwrap().path.as_ref().unwrap();
+    let answer = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        if path == SPIN_HEALTH {
+            return Some(true);
+        }
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some((200..400).contains(&answer.get(9..12)?.parse::<u16>().ok()?))
+    };
+    timeout(seconds(probe.timeout_seconds, 1), answer).await.ok().flatten() == Some(true)
+}
