@@ -20,7 +20,11 @@ components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
 test: components ## Run all tests, and bring the tools that they need
-	skip=$$(tests/tools) && cargo test $(HOST) --workspace -- $$skip
+	skip=$$(tests/tools) && cargo test $(HOST) --workspace -- $$skip --skip faults::
+	$(MAKE) test-faults
+
+test-faults: components ## Run the tests at full size, which want the machine for themselves (SOAK=10 for ten times)
+	cargo test $(HOST) --workspace --test tests faults:: -- --test-threads 1 --nocapture
 
 test-contract: components ## Put the contract to the server at BASE_URL; DESTRUCTIVE=1 fails and quits it, too
 	cargo test $(HOST) --workspace --test tests contract:: -- --skip destructive
@@ -53,4 +57,4 @@ wasm-target:
 	@rustup target list --installed | grep -qx wasm32-wasip2 || \
 		{ echo "Adding the target wasm32-wasip2 to the Rust toolchain"; rustup target add wasm32-wasip2; }
 
-.PHONY: help run build components test test-contract lint drill fuzz image push wasm-target
+.PHONY: help run build components test test-contract test-faults lint drill fuzz image push wasm-target
