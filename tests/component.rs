@@ -1,6 +1,7 @@
 //! What the component is: its world, and what it costs. All of it is deterministic.
 
 use crate::lifeline::LIFELINE;
+use crate::support::ROOT;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
@@ -116,8 +117,7 @@ fn union(mut all: Interfaces, more: Interfaces) -> Interfaces {
 #[test]
 fn imports_and_exports_are_the_worlds_and_std_s() {
     let mut resolve = Resolve::default();
-    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
-    let (package, _) = resolve.push_path(wit).unwrap();
+    let (package, _) = resolve.push_path(format!("{ROOT}/wit")).unwrap();
     let set = |functions: &[&str]| functions.iter().map(|&function| function.into()).collect();
     let std = Interfaces::from(STD.map(|(name, functions)| (name.into(), set(functions))));
 

@@ -2,15 +2,13 @@
 //! blows. What `tests/drill` does on a real one.
 
 use crate::kubelet::Kubelet;
-use crate::support::Api;
+use crate::support::{Api, get};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -118,11 +116,11 @@ impl Drill {
     async fn traffic(self: Arc<Self>, target: &str, body: &str) {
         loop {
             let endpoint = self.endpoint(None);
-            let mut answer = get(endpoint, target).await;
+            let mut answer = ask(endpoint, target).await;
             let retry = *self.quitting.lock().unwrap()
                 && matches!(&answer, Err(e) if e.kind() == ErrorKind::ConnectionRefused);
             if retry {
-                answer = get(self.endpoint(endpoint), target).await;
+                answer = ask(self.endpoint(endpoint), target).await;
             }
             let good = answer.is_ok_and(|answer| {
                 answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("\r\n\r\n{body}"))
@@ -198,8 +196,7 @@ impl Drill {
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
             self.create();
-            self.until(|pods| pods.values().filter(|pod| pod.is_endpoint()).count() > REPLICAS)
-                .await;
+            self.until(|pods| endpoints(pods) > REPLICAS).await;
             self.delete(name);
         }
         self.heal("rolling restart", start, |pods| old.iter().all(|name| !pods.contains_key(name)))
@@ -211,8 +208,7 @@ impl Drill {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
-            self.until(|pods| pods.values().filter(|pod| pod.is_endpoint()).count() == REPLICAS)
-                .await;
+            self.until(|pods| endpoints(pods) == REPLICAS).await;
             self.delete(name);
             self.create();
         }
@@ -220,17 +216,17 @@ impl Drill {
     }
 }
 
-fn all_ready(pods: &Pods) -> bool {
-    pods.len() == REPLICAS && pods.values().all(|pod| pod.is_endpoint())
+/// How many pods the Service sends requests to.
+fn endpoints(pods: &Pods) -> usize {
+    pods.values().filter(|pod| pod.is_endpoint()).count()
 }
 
-async fn get(endpoint: Option<SocketAddr>, target: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(endpoint.ok_or(ErrorKind::NotFound)?).await?;
-    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+fn all_ready(pods: &Pods) -> bool {
+    pods.len() == REPLICAS && endpoints(pods) == REPLICAS
+}
+
+async fn ask(endpoint: Option<SocketAddr>, target: &str) -> std::io::Result<String> {
+    get(endpoint.ok_or(ErrorKind::NotFound)?, target).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,12 @@
 //! The image: what is in it, and its way through a registry.
 
+use crate::support::ROOT;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const IMAGE: &str = "localhost/spin-on-k8s-test:latest";
 /// Bytes of all layers, compressed.

@@ -5,13 +5,12 @@
 //! Lifecycle" for termination and the restart back-off.
 
 use crate::healing::{Pod, Pods};
-use crate::support::Process;
+use crate::support::{Process, get};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, Probe};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
@@ -55,11 +54,10 @@ impl Kubelet {
             self.update(&name, |pod| {
                 (pod.address, pod.restarts) = (Some(container.address), restarts);
             });
-            let ended = self.watch_over(&name, &mut container).await;
-            self.update(&name, |pod| pod.ready = false);
-            if !ended {
+            if !self.watch_over(&name, &mut container).await {
                 self.stop(&mut container).await;
             }
+            self.update(&name, |pod| pod.ready = false);
             if self.pods.borrow()[&name].deleted {
                 return self.pods.send_modify(|pods| _ = pods.remove(&name));
             }
@@ -100,7 +98,6 @@ impl Kubelet {
                 _ = liveness.tick() => if let Some(liveness) = liveness_probe {
                     dead = if probe(liveness, container.address).await { 0 } else { dead + 1 };
                     if dead >= liveness.failure_threshold.unwrap_or(3) {
-                        self.pre_stop().await;
                         return false;
                     }
                 },
@@ -109,7 +106,6 @@ impl Kubelet {
                         return true;
                     }
                     if self.pods.borrow()[name].deleted {
-                        self.pre_stop().await;
                         return false;
                     }
                 }
@@ -117,16 +113,16 @@ impl Kubelet {
         }
     }
 
-    async fn pre_stop(&self) {
+    /// The preStop hook and SIGTERM, within the grace period; then SIGKILL.
+    async fn stop(&self, container: &mut Process) {
         let hook = self.container.lifecycle.as_ref().and_then(|hooks| hooks.pre_stop.as_ref());
         let pause = hook.and_then(|hook| hook.sleep.as_ref()).map_or(0, |sleep| sleep.seconds);
-        sleep(Duration::from_secs(pause as u64)).await;
-    }
-
-    /// SIGTERM, and SIGKILL after what remains of the grace period.
-    async fn stop(&self, container: &mut Process) {
-        container.signal(rustix::process::Signal::TERM);
-        let _ = timeout(self.grace, container.end()).await;
+        let stopped = async {
+            sleep(Duration::from_secs(pause as u64)).await;
+            container.signal(rustix::process::Signal::TERM);
+            container.end().await
+        };
+        let _ = timeout(self.grace, stopped).await;
         let _ = container.child.kill();
     }
 }
@@ -135,14 +131,10 @@ impl Kubelet {
 async fn probe(probe: &Probe, address: SocketAddr) -> bool {
     let path = probe.http_get.as_ref().unwrap().path.as_ref().unwrap();
     let answer = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
         if path == SPIN_HEALTH {
-            return Some(true);
+            return Some(TcpStream::connect(address).await.is_ok());
         }
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
+        let answer = get(address, path).await.ok()?;
         Some((200..400).contains(&answer.get(9..12)?.parse::<u16>().ok()?))
     };
     timeout(seconds(probe.timeout_seconds, 1), answer).await.ok().flatten() == Some(true)

@@ -1,6 +1,6 @@
 //! The manifests, typed: what one file says of another, and of the component.
 
-use crate::support::Host;
+use crate::support::{Host, ROOT};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Probe, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
@@ -10,13 +10,20 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Seconds that `GET /wait` takes.
 const WAIT: i64 = 5;
 
+/// What `kubectl apply -f k8s` takes.
+pub fn manifests() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(format!("{ROOT}/k8s")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+}
+
 fn read(path: &str) -> String {
-    fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    fs::read_to_string(format!("{ROOT}/{path}")).unwrap()
 }
 
 fn yaml<T: DeserializeOwned>(path: &str) -> T {
@@ -54,17 +61,14 @@ fn megabytes(
 
 #[test]
 fn the_folder_has_only_api_objects() {
-    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s")).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() {
-            let text = fs::read_to_string(entry.path()).unwrap();
-            let object: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
-            assert!(object["apiVersion"].is_string() && object["kind"].is_string());
-            let labels = &object["metadata"]["labels"];
-            assert_eq!(labels["app.kubernetes.io/version"], VERSION, "{entry:?}");
-            for label in ["name", "component", "part-of"] {
-                assert!(labels[format!("app.kubernetes.io/{label}")].is_string(), "{entry:?}");
-            }
+    for path in manifests() {
+        let text = fs::read_to_string(&path).unwrap();
+        let object: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        assert!(object["apiVersion"].is_string() && object["kind"].is_string());
+        let labels = &object["metadata"]["labels"];
+        assert_eq!(labels["app.kubernetes.io/version"], VERSION, "{path:?}");
+        for label in ["name", "component", "part-of"] {
+            assert!(labels[format!("app.kubernetes.io/{label}")].is_string(), "{path:?}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The manifests against the API's schemas, and against checkov's policies.
 
+use crate::manifests::manifests;
+use crate::support::ROOT;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The policies that we do not follow, and why.
 const DECLINED: [(&str, &str); 6] = [
@@ -20,12 +20,6 @@ const DECLINED: [(&str, &str); 6] = [
 fn tool(name: &str, args: &[&str]) -> Output {
     let tool = format!("{ROOT}/target/venv/bin/{name}");
     Command::new(&tool).current_dir(ROOT).args(args).output().expect(&tool)
-}
-
-/// What `kubectl apply -f k8s` takes.
-fn manifests() -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(format!("{ROOT}/k8s")).unwrap();
-    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
 }
 
 /// Whether the manifest at `path` is valid in a Kubernetes version, without unknown fields.

@@ -10,7 +10,7 @@ use spin_on_k8s_host::COMPONENT;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -18,6 +18,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+/// The repository.
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Longer than anything takes that is expected to happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,6 +133,16 @@ impl Host {
         stream.write_all(bytes.as_ref()).await.unwrap();
         rest(&mut stream).await
     }
+}
+
+/// The whole answer to a `GET` on a connection of its own.
+pub async fn get(address: SocketAddr, target: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 /// All that `stream` still yields; a reset ends it as well as an orderly end does.

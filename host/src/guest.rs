@@ -153,7 +153,7 @@ impl Guest {
     /// # Errors
     /// If `wasm` is not a component, or imports or exports what the world does not have.
     pub fn new(config: &Config, wasm: &[u8], key_value: KeyValue) -> Result<Self> {
-        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+        let engine = engine(config)?;
         let component = Component::from_binary(&engine, wasm).context("not a component")?;
         Self::link(&component, key_value)
     }
@@ -163,7 +163,7 @@ impl Guest {
     /// # Errors
     /// If the settings differ in more than how instances are allocated.
     pub fn under(&self, config: &Config) -> Result<Self> {
-        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+        let engine = engine(config)?;
         let code = self.pre.component().serialize()?;
         // SAFETY: these bytes are what this very Wasmtime has just made.
         let component = unsafe { Component::deserialize(&engine, code)? };
@@ -200,6 +200,10 @@ impl Guest {
         let handler = self.handler.load(&mut *store, &instance)?;
         handler.call_handle(store, request, response).await
     }
+}
+
+fn engine(config: &Config) -> Result<Engine> {
+    Engine::new(config).context("cannot reserve memory for the instances")
 }
 
 /// A linker with the world's imports, and those that Rust's standard library adds.
