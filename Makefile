@@ -27,7 +27,7 @@ test-faults: components ## Run the tests at full size, which want the machine fo
 	cargo test $(HOST) --workspace --test tests faults:: -- --test-threads 1 --nocapture
 
 test-contract: components ## Put the contract to the server at BASE_URL; DESTRUCTIVE=1 fails and quits it, too
-	cargo test $(HOST) --workspace --test tests contract:: -- --skip destructive
+	cargo test $(HOST) --workspace --test tests -- contract:: documents:: --skip destructive
 	$(if $(DESTRUCTIVE),cargo test $(HOST) --workspace --test tests destructive -- --test-threads 1)
 
 lint: components ## Check format, lints and docs

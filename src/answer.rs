@@ -12,26 +12,26 @@ const MAX_WRITE: usize = 4096;
 pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, Cow<'static, str>)>,
-    body: Cow<'static, str>,
+    body: Cow<'static, [u8]>,
     last: bool,
 }
 
 impl Answer {
-    /// 204, without content.
-    pub fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Cow::Borrowed(""), last: false }
+    /// An answer without content: 204 or 304.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Cow::Borrowed(b""), last: false }
     }
 
     /// An answer with `body`, which may not be empty, of media type `content_type`.
     pub fn new(
         status: u16,
         content_type: &'static str,
-        body: impl Into<Cow<'static, str>>,
+        body: impl Into<Cow<'static, [u8]>>,
     ) -> Self {
         let body = body.into();
         // Without its length an answer goes out in chunks.
         let length = body.len().to_string();
-        Self { status, body, ..Self::no_content() }
+        Self { body, ..Self::empty(status) }
             .with_header("content-type", content_type)
             .with_header("content-length", length)
     }
@@ -39,13 +39,13 @@ impl Answer {
     /// An answer with `value` as JSON.
     pub fn json(status: u16, value: &impl Serialize) -> Self {
         // Serialization fails only on maps with keys that are no strings; there are none.
-        let body = serde_json::to_string(value).unwrap_or_default();
+        let body = serde_json::to_vec(value).unwrap_or_default();
         Self::new(status, "application/json", body)
     }
 
     /// R's empty list, `{}`: done, nothing to tell.
     pub fn empty_object(status: u16) -> Self {
-        Self::new(status, "application/json", "{}")
+        Self::new(status, "application/json", b"{}")
     }
 
     /// The same answer with one more header.
@@ -81,7 +81,7 @@ impl Answer {
         response.set(outgoing);
         if let Ok(body) = body {
             if let Ok(stream) = body.write() {
-                for chunk in self.body.as_bytes().chunks(MAX_WRITE) {
+                for chunk in self.body.chunks(MAX_WRITE) {
                     let _ = stream.blocking_write_and_flush(chunk);
                 }
             }

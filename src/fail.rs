@@ -3,9 +3,10 @@
 use crate::answer::Answer;
 use crate::problem::Problem;
 use crate::state::State;
+use spin_sdk::http::IncomingRequest;
 
 /// Makes `/health` fail from now on. All other endpoints go on; it may be repeated.
-pub fn fail(_query: &str) -> Result<Answer, Problem> {
+pub fn fail(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     if !State::is_poisoned()? {
         State::Failed.set()?;
     }

@@ -1,12 +1,16 @@
-//! The component: five endpoints behind one flat route table.
+//! The component: five endpoints and two documents behind one flat route table.
 //!
 //! Spin creates an instance for every request and drops it after the answer, so no static
 //! outlives a request; what a replica has to remember is in `state`.
 
+mod accept;
 pub mod answer;
+mod documents;
 mod fail;
 mod guard;
 mod health;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 pub mod parity;
 pub mod problem;
 mod quit;
@@ -32,8 +36,8 @@ async fn handle(request: IncomingRequest, response: ResponseOutparam) {
     answer(&request, &target).unwrap_or_else(Answer::from).send(response);
 }
 
-/// What answers a path, given the query.
-type Endpoint = fn(&str) -> Result<Answer, Problem>;
+/// What answers a path, given the request and its query.
+type Endpoint = fn(&IncomingRequest, &str) -> Result<Answer, Problem>;
 
 /// The route table: the methods of a path, and what answers it.
 pub fn route(path: &str) -> Option<(&'static str, Endpoint)> {
@@ -43,6 +47,8 @@ pub fn route(path: &str) -> Option<(&'static str, Endpoint)> {
         "/health" => (GET, health::health),
         "/fail" => (POST, fail::fail),
         "/quit" => (POST, quit::quit),
+        "/" => (GET, documents::page),
+        "/openapi.json" => (GET, documents::openapi),
         _ => return None,
     })
 }
@@ -57,7 +63,7 @@ fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
     let (path, query) = split(target);
     let (allow, endpoint) = route(path).ok_or(Problem::NotFound)?;
     let allowed = match request.method() {
-        Method::Options => return Ok(Answer::no_content().with_header("allow", allow)),
+        Method::Options => return Ok(Answer::empty(204).with_header("allow", allow)),
         // The answer to HEAD is that to GET; the host leaves its body out.
         Method::Get | Method::Head => allow == GET,
         Method::Post => allow == POST,
@@ -69,5 +75,5 @@ fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
     if allow == POST {
         guard::check(request)?;
     }
-    endpoint(query)
+    endpoint(request, query)
 }

@@ -2,15 +2,16 @@
 
 use crate::answer::Answer;
 use crate::problem::Problem;
+use spin_sdk::http::IncomingRequest;
 
 /// How many characters of a bad value the error quotes; a query may be 64 KiB long.
 const QUOTED: usize = 64;
 
 /// Answers `even` or `odd`.
-pub fn parity(query: &str) -> Result<Answer, Problem> {
+pub fn parity(_: &IncomingRequest, query: &str) -> Result<Answer, Problem> {
     let int = only("int", query).map_err(Problem::BadRequest)?;
     let parity = parity_of(&int).map_err(Problem::BadRequest)?;
-    Ok(Answer::new(200, "text/plain; charset=UTF-8", parity))
+    Ok(Answer::new(200, "text/plain; charset=UTF-8", parity.as_bytes()))
 }
 
 /// The value of the parameter `name`, which must be in the query exactly once.

@@ -3,13 +3,14 @@
 use crate::answer::Answer;
 use crate::problem::Problem;
 use crate::state::State;
+use spin_sdk::http::IncomingRequest;
 
 /// Answers in full, then exits.
 ///
 /// In this order, because a guest that exits before its answer is complete leaves the client with
 /// an empty 500 or a body cut short. What the exit ends is the host's to say: the embedded host
 /// ends with its guest, Spin drops the instance and lives on.
-pub fn quit(_query: &str) -> Result<Answer, Problem> {
+pub fn quit(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     State::Quit.set()?;
     Ok(Answer::empty_object(202).with_replica().and_exit())
 }

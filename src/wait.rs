@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::problem::Problem;
 use chrono::{SubsecRound, Utc};
 use serde::Serialize;
+use spin_sdk::http::IncomingRequest;
 use wasi::clocks::monotonic_clock::subscribe_duration;
 
 wit_bindgen::generate!({ path: "wit", world: "clock", generate_all });
@@ -20,7 +21,7 @@ struct Body {
 ///
 /// It blocks this instance only: the host sees which event it waits for and gives its thread to
 /// others meanwhile, so that a thousand waits take as long as one.
-pub fn wait(_query: &str) -> Result<Answer, Problem> {
+pub fn wait(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     subscribe_duration(WAIT).block();
     let time = Utc::now().trunc_subsecs(0).to_string();
     Ok(Answer::json(200, &Body { time }))

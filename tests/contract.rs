@@ -9,7 +9,7 @@ const PLAIN: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
 
 /// The server under test; the host is kept, if it is ours.
-async fn server() -> (Api, Option<Host>) {
+pub async fn server() -> (Api, Option<Host>) {
     match std::env::var("BASE_URL") {
         Ok(base) => (Api::new(&base), None),
         Err(_) => {

@@ -50,7 +50,8 @@ impl Kubelet {
             if restarts > 1 {
                 sleep(Duration::from_secs((5 << (restarts - 1)).min(300))).await;
             }
-            let mut container = Process::start(&mut Process::command());
+            let mut container =
+                Process::start(Process::command().env("SPIN_VARIABLE_HOSTNAME", &name));
             self.update(&name, |pod| {
                 (pod.address, pod.restarts) = (Some(container.address), restarts);
             });

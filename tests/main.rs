@@ -1,7 +1,10 @@
 //! The built component, in a real engine, over real sockets.
 
+mod browser;
 mod component;
 mod contract;
+mod control_room;
+mod documents;
 mod faults;
 mod healing;
 mod hostile_clients;
@@ -10,6 +13,7 @@ mod image;
 mod kubelet;
 mod lifeline;
 mod manifests;
+mod openapi;
 mod policies;
 mod process;
 mod support;

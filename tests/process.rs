@@ -95,7 +95,8 @@ async fn a_token_guards_the_kill_switch() {
     let mut process = Process::start(Process::command().env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame"));
     for path in ["/fail", "/quit"] {
         for authorization in ["", "Bearer", "Bearer open", "Basic sesame", "sesame"] {
-            let answer = process.api.send_as("POST", path, authorization).await;
+            let answer =
+                process.api.send_with("POST", path, &[("authorization", authorization)]).await;
             assert_eq!(answer.status, 401, "{authorization}");
             assert_eq!(answer.header("www-authenticate"), "Bearer");
             assert_eq!(answer.body, r#"{"error":"401 - Unauthorized"}"#);
@@ -103,9 +104,15 @@ async fn a_token_guards_the_kill_switch() {
         assert_eq!(process.api.send("OPTIONS", path).await.status, 204);
         process.api.assert_healthy().await;
     }
-    assert_eq!(process.api.send_as("POST", "/fail", "Bearer sesame").await.status, 200);
+    assert_eq!(
+        process.api.send_with("POST", "/fail", &[("authorization", "Bearer sesame")]).await.status,
+        200
+    );
     assert_eq!(process.api.get("/health").await.status, 500);
-    assert_eq!(process.api.send_as("POST", "/quit", "bearer sesame").await.status, 202);
+    assert_eq!(
+        process.api.send_with("POST", "/quit", &[("authorization", "bearer sesame")]).await.status,
+        202
+    );
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
     assert!(!log.contains("chaos_token") && !log.contains("sesame"), "{log}");

@@ -30,6 +30,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
+    pub bytes: Bytes,
+    /// The bytes as text.
     pub body: String,
 }
 
@@ -63,33 +65,33 @@ impl Api {
         &self,
         method: &str,
         target: &str,
-        authorization: Option<&str>,
+        headers: &[(&str, &str)],
     ) -> Result<Answer, Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{target}", self.base));
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(Empty::new()).unwrap();
         let (head, body) = self.client.request(request).await?.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
+        let bytes = body.collect().await.expect("a whole body").to_bytes();
         Ok(Answer {
             status: head.status.as_u16(),
             headers: head.headers,
-            body: String::from_utf8(body.into()).unwrap(),
+            body: String::from_utf8_lossy(&bytes).into(),
+            bytes,
         })
     }
 
     pub async fn try_send(&self, method: &str, target: &str) -> Result<Answer, Error> {
-        self.request(method, target, None).await
+        self.request(method, target, &[]).await
     }
 
     pub async fn send(&self, method: &str, target: &str) -> Answer {
         self.try_send(method, target).await.unwrap()
     }
 
-    /// Sends with an `authorization` header.
-    pub async fn send_as(&self, method: &str, target: &str, authorization: &str) -> Answer {
-        self.request(method, target, Some(authorization)).await.unwrap()
+    pub async fn send_with(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request(method, target, headers).await.unwrap()
     }
 
     pub async fn get(&self, target: &str) -> Answer {

@@ -5,7 +5,8 @@ use http::uri::PathAndQuery;
 use libfuzzer_sys::fuzz_target;
 use spin_on_k8s::{route, split};
 
-const PATHS: [&str; 5] = ["/parity", "/wait", "/health", "/fail", "/quit"];
+const PATHS: [&str; 7] =
+    ["/parity", "/wait", "/health", "/fail", "/quit", "/", "/openapi.json"];
 
 fuzz_target!(|target: &str| {
     let (path, query) = split(target);

@@ -1,0 +1,107 @@
+//! `GET /` and `GET /openapi.json`: the documents that the component carries.
+
+use crate::accept::preference;
+use crate::answer::Answer;
+use crate::problem::Problem;
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+use spin_sdk::http::IncomingRequest;
+
+/// What a browser may do with the page: run its own script and style, and ask this server.
+const POLICY: &str = concat!(
+    "default-src 'none'; script-src '",
+    env!("PAGE_SCRIPT"),
+    "'; style-src '",
+    env!("PAGE_STYLE"),
+    "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; ",
+    "frame-ancestors 'none'",
+);
+
+/// What everybody else gets.
+const LIST: &str = concat!(
+    "spin-on-k8s ",
+    env!("CARGO_PKG_VERSION"),
+    "
+
+GET  /parity?int=7   even or odd
+GET  /wait           the time, after five seconds
+GET  /health         OK, until the replica is poisoned
+POST /fail           poisons the replica: its /health fails from now on
+POST /quit           poisons the replica and terminates it
+GET  /openapi.json   all this, for machines
+GET  /               this list; a browser gets the control room
+"
+);
+
+/// Answers the OpenAPI document.
+pub fn openapi(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
+    let gzip = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
+    document(request, "application/json", gzip, "accept-encoding")
+}
+
+/// Answers the control room to those who would rather have HTML, and a list to all others.
+pub fn page(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
+    let vary = "accept, accept-encoding";
+    let accepted = header(request, "accept");
+    let wanted = |media_type| preference(&accepted, &[media_type, "text/*", "*/*"]);
+    if wanted("text/html") <= wanted("text/plain") {
+        let list = Answer::new(200, "text/plain; charset=UTF-8", LIST.as_bytes());
+        return Ok(list.with_header("cache-control", "no-cache").with_header("vary", vary));
+    }
+    let gzip = include_bytes!(concat!(env!("OUT_DIR"), "/page.html.gz"));
+    let page = document(request, "text/html; charset=UTF-8", gzip, vary)?;
+    Ok(page
+        .with_header("content-security-policy", POLICY)
+        .with_header("cross-origin-opener-policy", "same-origin")
+        .with_header("cross-origin-resource-policy", "same-origin")
+        .with_header("permissions-policy", "clipboard-write=(self)")
+        .with_header("referrer-policy", "no-referrer")
+        .with_header("x-content-type-options", "nosniff")
+        .with_header("x-frame-options", "DENY"))
+}
+
+/// Answers a document, which is carried as a `gzip` file: as it is, inflated for those who do not
+/// accept that, or not at all for those who have it.
+fn document(
+    request: &IncomingRequest,
+    content_type: &'static str,
+    gzip: &'static [u8],
+    vary: &'static str,
+) -> Result<Answer, Problem> {
+    // The file's head is ten bytes, its tail the checksum and the length of what it holds (RFC 1952).
+    let (deflated, tail) = gzip[10..].split_at(gzip.len() - 18);
+    let tail = tail.iter().rfold(0, |number, byte| number << 8 | u64::from(*byte));
+    // Weak, because it is that of both encodings.
+    let etag = format!("W/\"{tail:016x}\"");
+    let answer = if has(&header(request, "if-none-match"), &etag) {
+        Answer::empty(304)
+    } else if preference(&header(request, "accept-encoding"), &["gzip", "*"]).0.is_empty() {
+        let mut text = vec![0; (tail >> 32) as usize];
+        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+        match decompress(&mut DecompressorOxide::new(), deflated, &mut text, 0, flags) {
+            (TINFLStatus::Done, ..) => Answer::new(200, content_type, text),
+            _ => return Err(Problem::Internal("the document is damaged".into())),
+        }
+    } else {
+        Answer::new(200, content_type, gzip).with_header("content-encoding", "gzip")
+    };
+    Ok(answer
+        .with_header("cache-control", "no-cache")
+        .with_header("etag", etag)
+        .with_header("vary", vary))
+}
+
+/// Whether `known`, the value of `If-None-Match`, has `etag`; strong or weak makes no difference.
+fn has(known: &str, etag: &str) -> bool {
+    fn opaque(tag: &str) -> &str {
+        tag.trim().trim_start_matches("W/")
+    }
+    known.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
+}
+
+/// A header's values, as one list.
+fn header(request: &IncomingRequest, name: &str) -> String {
+    let values = request.headers().get(name);
+    String::from_utf8_lossy(&values.join(&b',')).into_owned()
+}

@@ -1,0 +1,163 @@
+//! A real browser: Debian's Chromium, headless, driven over WebDriver.
+
+use crate::support::{PATIENCE, ROOT};
+use fantoccini::error::CmdError;
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper::http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::{env, fs, process};
+use tokio::time::timeout;
+use url::{ParseError, Url};
+
+/// A window of its own, with nothing remembered.
+pub struct Browser {
+    pub client: Client,
+    driver: Child,
+    profile: PathBuf,
+}
+
+impl Browser {
+    /// Opens `url`.
+    pub async fn open(url: &str, name: &str) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver");
+        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines
+            .filter_map(|line| {
+                line.unwrap()
+                    .split_once("successfully on port ")?
+                    .1
+                    .split('.')
+                    .next()
+                    .map(String::from)
+            })
+            .next()
+            .expect("chromedriver's port");
+        let profile = env::temp_dir().join(format!("spin-on-k8s-{name}-{}", process::id()));
+        let data = format!("--user-data-dir={}", profile.display());
+        let capabilities = json!({
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": { "args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                data,
+            ] },
+        });
+        let capabilities: Capabilities = capabilities.as_object().unwrap().clone();
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("a browser");
+        client.goto(url).await.unwrap();
+        Self { client, driver, profile }
+    }
+
+    /// Waits until there is an element.
+    pub async fn see(&self, css: &str) {
+        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
+        element.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Clicks the only element of that kind.
+    pub async fn click(&self, css: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    /// The text of an element.
+    pub async fn text(&self, css: &str) -> String {
+        self.client.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until the text of an element has `part`.
+    pub async fn read(&self, css: &str, part: &str) {
+        let read = async { while !self.text(css).await.contains(part) {} };
+        if timeout(PATIENCE, read).await.is_err() {
+            panic!("{css} has no {part}: {}", self.text(css).await);
+        }
+    }
+
+    /// What a function body returns in the page; it may be a promise.
+    pub async fn run(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, e => done(String(e)))"
+        );
+        self.client.execute_async(&script, vec![]).await.unwrap()
+    }
+
+    /// Has the page believe that its reader prefers `scheme`, `dark` or `light`.
+    pub async fn prefer(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// Makes the window `width` by `height` pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    async fn devtools(&self, command: &'static str, parameters: Value) {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.issue("goog/cdp/execute", body).await.unwrap();
+    }
+
+    /// What the browser has complained of since it was last asked.
+    pub async fn complaints(&self) -> Vec<Value> {
+        let log = self.issue("se/log", json!({ "type": "browser" })).await.unwrap();
+        // What the page asks for is expected to fail, and that is all that this source reports.
+        log.as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["source"] != "network")
+            .cloned()
+            .collect()
+    }
+
+    async fn issue(&self, path: &'static str, body: Value) -> Result<Value, CmdError> {
+        self.client.issue_cmd(Extension { path, body }).await
+    }
+
+    /// Keeps a picture of the window in target/screenshots.
+    pub async fn screenshot(&self, name: &str) {
+        let folder = format!("{ROOT}/target/screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        let png = self.client.screenshot().await.unwrap();
+        fs::write(format!("{folder}/{name}.png"), png).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+        let _ = fs::remove_dir_all(&self.profile);
+    }
+}
+
+/// A command of chromedriver's that WebDriver does not have.
+#[derive(Debug)]
+struct Extension {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Extension {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
+    }
+}

@@ -1,0 +1,75 @@
+//! The OpenAPI document against the running component: schemathesis makes requests of it, and holds
+//! the answers to it with all of its checks.
+
+use crate::support::{Process, ROOT};
+use std::fs;
+use std::process::Command;
+
+/// As a file, because schemathesis would leave out the path that it had it from.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/openapi.json");
+
+const TOKEN: &str = "Authorization: Bearer sesame";
+
+/// What schemathesis is told, and the least number of cases that it makes of that. In this order
+/// they are put to one replica, which wants a token.
+const RUNS: [(&str, &[&str], usize); 5] = [
+    // All that is safe. Each case of `/wait` takes five seconds, but there are few, as it has no
+    // parameters.
+    ("examples,coverage,fuzzing", &["--exclude-path=/fail", "--exclude-path=/quit", "-n250"], 800),
+    (
+        "examples,coverage,fuzzing",
+        &["--include-path=/", "--include-path=/openapi.json", "-n50", "--header=Accept: text/html"],
+        100,
+    ),
+    // Without the token: 401.
+    (
+        "coverage,fuzzing",
+        &["--include-path=/fail", "--include-path=/quit", "-n50", "--warnings=off"],
+        100,
+    ),
+    ("coverage,fuzzing", &["--include-path=/fail", "-n50", "--header", TOKEN], 10),
+    // Nobody is there to answer a second time.
+    (
+        "fuzzing",
+        &[
+            "--include-path=/quit",
+            "-n1",
+            "--mode=positive",
+            "--exclude-checks=ignored_auth",
+            "--header",
+            TOKEN,
+        ],
+        1,
+    ),
+];
+
+/// Runs a tool from PyPI in a folder for its droppings, and returns what it says if it succeeds.
+fn run(tool: &str, args: &[&str]) -> String {
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/openapi");
+    fs::create_dir_all(folder).unwrap();
+    let mut command = Command::new(format!("{ROOT}/target/venv/bin/{tool}"));
+    let output = command.args(args).current_dir(folder).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{tool} {args:?}: {said}");
+    said
+}
+
+#[test]
+fn the_document_is_valid() {
+    run("openapi-spec-validator", &[DOCUMENT]);
+}
+
+#[tokio::test]
+async fn the_component_answers_as_the_document_says() {
+    let mut replica = Process::start(Process::command().env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame"));
+    let url = format!("http://{}", replica.address);
+    for (phases, args, least) in RUNS {
+        let common = ["--no-color", "run", DOCUMENT, "--url", &url, "--generation-deterministic"];
+        let said = run("schemathesis", &[&common[..], &["--phases", phases], args].concat());
+        let cases = said.lines().find_map(|line| line.trim().split_once(" generated, "));
+        let (cases, _) = cases.unwrap_or_else(|| panic!("{said}"));
+        println!("schemathesis {}: {cases} cases", args.join(" "));
+        assert!(cases.parse::<usize>().unwrap() >= least, "{said}");
+    }
+    assert_eq!(replica.end().await.0, Some(0));
+}
