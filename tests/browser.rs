@@ -6,8 +6,10 @@ use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper::http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::{env, fs, process};
@@ -28,20 +30,13 @@ impl Browser {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .expect("chromedriver");
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .filter_map(|line| {
-                line.unwrap()
-                    .split_once("successfully on port ")?
-                    .1
-                    .split('.')
-                    .next()
-                    .map(String::from)
-            })
-            .next()
-            .expect("chromedriver's port");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let line = lines.find(|line| line.contains("successfully on port "));
+        let line = line.expect("chromedriver's port");
+        let (_, port) = line.trim_end_matches('.').rsplit_once(' ').unwrap();
         let profile = env::temp_dir().join(format!("spin-on-k8s-{name}-{}", process::id()));
         let data = format!("--user-data-dir={}", profile.display());
         let capabilities = json!({
@@ -139,7 +134,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
+        // With the group, for chromedriver would leave the browser behind.
+        let _ = kill_process_group(Pid::from_child(&self.driver), Signal::KILL);
         let _ = self.driver.wait();
         let _ = fs::remove_dir_all(&self.profile);
     }
