@@ -2,16 +2,17 @@
 
 use crate::lifeline::LIFELINE;
 use crate::support::ROOT;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::Request;
-use spin_on_k8s_host::guest::{Guest, Memory};
+use spin_on_k8s_host::guest::{Code, Guest, Memory};
 use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::{COMPONENT, variables};
+use spin_on_k8s_host::variables;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::sync::oneshot;
 use wit_component::DecodedWasm;
 use wit_parser::{IndexMap, Resolve, WorldItem, WorldKey};
+
+/// The component, built.
+const COMPONENT: &[u8] = include_bytes!("../target/wasm32-wasip2/release/spin_on_k8s.wasm");
 
 /// Bytes of the component, at most.
 const SIZE: usize = 133 << 10;
@@ -59,19 +60,17 @@ fn size() {
 async fn fuel() {
     let guest = Guest::new(
         Guest::config(1, Memory::Kept).consume_fuel(true),
-        COMPONENT,
+        Code::Wasm(COMPONENT),
         KeyValue::new(["default"]),
     );
     let guest = guest.unwrap();
     for (target, budget) in FUEL {
         let mut store = guest.store();
         store.set_fuel(u64::MAX).unwrap();
-        let (sender, receiver) = oneshot::channel();
-        let request = Request::builder().uri(target).header("host", "localhost");
-        let request = request.body(Empty::<Bytes>::new()).unwrap();
-        guest.handle(&mut store, request, sender).await.unwrap();
+        let (request, ()) = Request::builder().uri(target).body(()).unwrap().into_parts();
+        guest.handle(&mut store, request).await.unwrap();
         let fuel = u64::MAX - store.get_fuel().unwrap();
-        let response = receiver.await.unwrap().unwrap();
+        let response = store.data_mut().take_outcome().unwrap().unwrap();
         assert_eq!(response.status(), 200);
         assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
         println!("{target} costs {fuel}");

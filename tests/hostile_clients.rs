@@ -3,7 +3,7 @@
 use crate::support::{Host, PATIENCE, rest};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use spin_on_k8s_host::COMPONENT;
+use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::server::Limits;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
 async fn host(limits: Limits) -> Host {
-    Host::within(COMPONENT, KeyValue::new(["default"]), 1, limits).await
+    Host::within(Code::Carried, KeyValue::new(["default"]), 1, limits).await
 }
 
 /// Limits that a test can wait for.
@@ -265,7 +265,7 @@ async fn the_state_is_one_for_all_instances_of_a_host_and_for_no_other() {
 
 #[tokio::test]
 async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
-    let host = Host::with(COMPONENT, KeyValue::new([]), 1).await;
+    let host = Host::with(Code::Carried, KeyValue::new([]), 1).await;
     for (method, path) in [("GET", "/health"), ("POST", "/fail"), ("POST", "/quit")] {
         let answer = host.api.send(method, path).await;
         assert_eq!(answer.status, 500, "{path}");

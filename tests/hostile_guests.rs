@@ -2,7 +2,7 @@
 //! they cost nobody else's.
 
 use crate::support::{Host, PATIENCE};
-use spin_on_k8s_host::guest::{Guest, MAX_TICKS, MEMORY_LIMIT, Memory, TICK};
+use spin_on_k8s_host::guest::{Code, Guest, MAX_TICKS, MEMORY_LIMIT, Memory, TICK};
 use spin_on_k8s_host::key_value::KeyValue;
 use std::time::Instant;
 use tokio::time::timeout;
@@ -46,7 +46,7 @@ fn guest(body: &str) -> Vec<u8> {
 }
 
 async fn host(body: &str) -> Host {
-    Host::with(&guest(body), KeyValue::default(), 1).await
+    Host::with(Code::Wasm(&guest(body)), KeyValue::default(), 1).await
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn an_exit_ends_the_host_with_the_guests_code() {
 #[tokio::test]
 async fn an_endless_loop_is_a_504_and_lets_others_run() {
     // Four of them on the one thread of this runtime.
-    let host = Host::with(&guest("(loop br 0)"), KeyValue::default(), 4).await;
+    let host = Host::with(Code::Wasm(&guest("(loop br 0)")), KeyValue::default(), 4).await;
     let start = Instant::now();
     let loops = [(); 4].map(|()| {
         let api = host.api.clone();
@@ -111,8 +111,9 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     let no_handler = "(component)";
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
-        let error =
-            Guest::new(&Guest::config(1, Memory::Kept), &wasm, KeyValue::default()).err().unwrap();
+        let guest =
+            Guest::new(&Guest::config(1, Memory::Kept), Code::Wasm(&wasm), KeyValue::default());
+        let error = guest.err().unwrap();
         assert_eq!(error.to_string(), "wrong world");
     }
 }

@@ -1,18 +1,22 @@
 //! The lifeline, for real: with the stores of the host.
 
 use crate::support::{Host, PATIENCE};
-use spin_on_k8s_host::COMPONENT;
-use spin_on_k8s_host::guest::{Guest, Instance, Memory, linker};
+use spin_on_k8s_host::guest::{Code, Guest, Instance, Memory, linker};
 use spin_on_k8s_host::key_value::KeyValue;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime_wasi::p2::bindings::CommandPre;
 
 /// The lifeline, built.
 pub const LIFELINE: &[u8] = include_bytes!("../target/wasm32-wasip2/release/lifeline.wasm");
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "lifeline",
+    exports: { default: async },
+});
 
 /// Starts a lifeline; it yields what its `main` returns.
 fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
@@ -22,15 +26,16 @@ fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
         let component = Component::from_binary(&engine, LIFELINE).unwrap();
         let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();
         let mut store = Instance::store(&engine, stores);
-        let command = CommandPre::new(pre).unwrap().instantiate_async(&mut store).await.unwrap();
-        command.wasi_cli_run().call_run(&mut store).await.unwrap()
+        let lifeline = pre.instantiate_async(&mut store).await.unwrap();
+        let lifeline = Lifeline::new(&mut store, &lifeline).unwrap();
+        lifeline.wasi_cli_run().call_run(&mut store).await.unwrap()
     })
 }
 
 #[tokio::test]
 async fn it_clears_the_state_at_start_and_returns_on_quit_only() {
     let stores = KeyValue::new(["default"]);
-    let replica = Host::with(COMPONENT, stores.clone(), 10).await;
+    let replica = Host::with(Code::Carried, stores.clone(), 10).await;
     let health = async || replica.api.get("/health").await.status;
     assert_eq!(replica.api.send("POST", "/fail").await.status, 200);
     assert_eq!(health().await, 500);

@@ -6,7 +6,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::{Client, Error, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use rustix::process::{Pid, Signal, kill_process};
-use spin_on_k8s_host::COMPONENT;
+use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
@@ -114,15 +114,15 @@ pub struct Host {
 
 impl Host {
     pub async fn new() -> Self {
-        Self::with(COMPONENT, KeyValue::new(["default"]), 1000).await
+        Self::with(Code::Carried, KeyValue::new(["default"]), 1000).await
     }
 
-    pub async fn with(wasm: &[u8], stores: KeyValue, instances: u32) -> Self {
-        Self::within(wasm, stores, instances, Limits::new(instances)).await
+    pub async fn with(code: Code<'_>, stores: KeyValue, instances: u32) -> Self {
+        Self::within(code, stores, instances, Limits::new(instances)).await
     }
 
-    pub async fn within(wasm: &[u8], stores: KeyValue, instances: u32, limits: Limits) -> Self {
-        let pools = Pools::new(wasm, stores, instances).unwrap();
+    pub async fn within(code: Code<'_>, stores: KeyValue, instances: u32, limits: Limits) -> Self {
+        let pools = Pools::new(code, stores, instances).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let exit = tokio::spawn(server::run(listener, pools, limits, std::future::pending()));

@@ -1,25 +1,16 @@
 //! The component, compiled and linked, and its instances: one per request.
 
+use crate::codegen;
+use crate::http::{OutgoingResponse, ResponseOutparam};
 use crate::key_value::KeyValue;
-use bindings::exports::wasi::http::incoming_handler::GuestIndices;
-use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::{Request, Response};
-use tokio::sync::oneshot;
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker, ResourceTable};
+use crate::wasi;
+use bindings::wasi::http::types::ErrorCode;
+use bindings::{Replica, ReplicaPre};
+use hyper::http::request::Parts;
+use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::error::{Context, Result};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
-};
-use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-use wasmtime_wasi::p2::bindings::{cli, clocks, io};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
 };
 
 /// How far a guest's linear memory can grow, in bytes; it starts with 128 KiB.
@@ -35,15 +26,22 @@ pub const MAX_TICKS: u32 = 100;
 pub mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
-        // Not `world`, which would link all interfaces alike: wasmtime-wasi-http's want options.
-        interfaces: "include spin-on-k8s:replica/replica;",
-        imports: { default: trappable },
+        world: "replica",
+        imports: {
+            "wasi:io/poll.[method]pollable.block": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
         with: {
-            "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
-            "wasi:http": wasmtime_wasi_http::p2::bindings::http,
-            "wasi:io": wasmtime_wasi::p2::bindings::io,
             "fermyon:spin/key-value.store": crate::key_value::Store,
+            "wasi:http/types.fields": hyper::HeaderMap,
+            "wasi:http/types.incoming-request": hyper::http::request::Parts,
+            "wasi:http/types.outgoing-body": crate::http::OutgoingBody,
+            "wasi:http/types.outgoing-response": crate::http::OutgoingResponse,
+            "wasi:http/types.response-outparam": crate::http::ResponseOutparam,
+            "wasi:io/error.error": crate::wasi::Never,
+            "wasi:io/poll.pollable": crate::wasi::Pollable,
+            "wasi:io/streams.output-stream": crate::wasi::OutputStream,
         },
     });
 }
@@ -52,37 +50,13 @@ pub mod bindings {
 pub struct Instance {
     pub(crate) table: ResourceTable,
     pub(crate) key_value: KeyValue,
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    hooks: NoOutboundHttp,
-}
-
-/// The world has no outbound HTTP, so none of this is ever called.
-struct NoOutboundHttp;
-
-type Pending<T> = Box<dyn Future<Output = std::result::Result<T, Error>> + Send>;
-
-impl WasiHttpHooks for NoOutboundHttp {
-    fn send_request(
-        &mut self,
-        _: Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Pending<()>,
-    ) -> Pending<(Response<WasiBody>, Pending<()>)> {
-        Box::new(async { Err(Error::HttpRequestDenied) })
-    }
+    pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,
 }
 
 impl Instance {
     /// A store for one new instance, which shares `key_value` with others.
     pub fn store(engine: &Engine, key_value: KeyValue) -> Store<Self> {
-        let instance = Self {
-            table: ResourceTable::new(),
-            key_value,
-            wasi: WasiCtx::builder().inherit_stderr().build(),
-            http: WasiHttpCtx::new(),
-            hooks: NoOutboundHttp,
-        };
+        let instance = Self { table: ResourceTable::new(), key_value, outcome: None };
         let mut store = Store::new(engine, instance);
         let mut ticks = 0;
         store.set_epoch_deadline(1);
@@ -94,20 +68,14 @@ impl Instance {
     }
 }
 
-impl WasiView for Instance {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
+/// A component to run.
+#[derive(Clone, Copy)]
+pub enum Code<'a> {
+    /// The one that the host was built with, compiled already.
+    Carried,
+    /// Another, to be compiled.
+    Wasm(&'a [u8]),
 }
-
-impl WasiHttpView for Instance {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
-    }
-}
-
-/// What a guest's `response-outparam` is set to.
-pub type Outcome = std::result::Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 /// What becomes of an instance's memory when it is dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,10 +86,11 @@ pub enum Memory {
     Returned,
 }
 
+const CARRIED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
+
 /// A compiled component, linked to what its world imports and to nothing else.
 pub struct Guest {
-    pre: InstancePre<Instance>,
-    handler: GuestIndices,
+    pre: ReplicaPre<Instance>,
     key_value: KeyValue,
 }
 
@@ -140,42 +109,29 @@ impl Guest {
         if memory == Memory::Kept {
             pool.linear_memory_keep_resident(256 << 10).table_keep_resident(64 << 10);
         }
-        let mut config = Config::new();
+        let mut config = codegen::config();
         config
             .async_stack_zeroing(memory == Memory::Returned)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-            .epoch_interruption(true);
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         config
     }
 
-    /// Compiles and links `wasm`, whose instances will share `key_value`.
+    /// Loads and links `code`, whose instances will share `key_value`.
     ///
     /// # Errors
-    /// If `wasm` is not a component, or imports or exports what the world does not have.
-    pub fn new(config: &Config, wasm: &[u8], key_value: KeyValue) -> Result<Self> {
-        let engine = engine(config)?;
-        let component = Component::from_binary(&engine, wasm).context("not a component")?;
-        Self::link(&component, key_value)
-    }
-
-    /// The same component with the same stores, but under another `config`.
-    ///
-    /// # Errors
-    /// If the settings differ in more than how instances are allocated.
-    pub fn under(&self, config: &Config) -> Result<Self> {
-        let engine = engine(config)?;
-        let code = self.pre.component().serialize()?;
-        // SAFETY: these bytes are what this very Wasmtime has just made.
-        let component = unsafe { Component::deserialize(&engine, code)? };
-        Self::link(&component, self.key_value.clone())
-    }
-
-    fn link(component: &Component, key_value: KeyValue) -> Result<Self> {
-        let engine = component.engine();
-        let pre = linker(engine)?.instantiate_pre(component).context("wrong world")?;
-        let handler = GuestIndices::new(&pre).context("wrong world")?;
-        tick(engine);
-        Ok(Self { pre, handler, key_value })
+    /// If `code` is not a component, or imports or exports what the world does not have; or if there
+    /// is no room for the instances.
+    pub fn new(config: &Config, code: Code, key_value: KeyValue) -> Result<Self> {
+        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+        let component = match code {
+            // SAFETY: the build script has compiled it with this very Wasmtime.
+            Code::Carried => unsafe { Component::deserialize(&engine, CARRIED) },
+            Code::Wasm(wasm) => Component::from_binary(&engine, wasm).context("not a component"),
+        }?;
+        let pre = linker(&engine)?.instantiate_pre(&component).and_then(ReplicaPre::new);
+        let pre = pre.context("wrong world")?;
+        tick(&engine);
+        Ok(Self { pre, key_value })
     }
 
     /// A store for one new instance.
@@ -183,27 +139,17 @@ impl Guest {
         Instance::store(self.pre.engine(), self.key_value.clone())
     }
 
-    /// Runs `request` in a new instance in `store`, which sends its answer to `outcome` on the
-    /// way and may go on after that.
+    /// Runs `request` in a new instance in `store`, which has the outcome then.
     ///
     /// # Errors
-    /// If the guest traps, exits or exceeds a limit; the error tells which.
-    pub async fn handle(
-        &self,
-        store: &mut Store<Instance>,
-        request: Request<Empty<Bytes>>,
-        outcome: oneshot::Sender<Outcome>,
-    ) -> Result<()> {
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
-        let response = store.data_mut().http().new_response_outparam(outcome)?;
-        let instance = self.pre.instantiate_async(&mut *store).await?;
-        let handler = self.handler.load(&mut *store, &instance)?;
-        handler.call_handle(store, request, response).await
+    /// If the guest traps, exits or exceeds a limit; the error tells which. There may be an outcome
+    /// all the same.
+    pub async fn handle(&self, store: &mut Store<Instance>, request: Parts) -> Result<()> {
+        let table = &mut store.data_mut().table;
+        let (request, response) = (table.push(request)?, table.push(ResponseOutparam)?);
+        let replica = self.pre.instantiate_async(&mut *store).await?;
+        replica.wasi_http_incoming_handler().call_handle(store, request, response).await
     }
-}
-
-fn engine(config: &Config) -> Result<Engine> {
-    Engine::new(config).context("cannot reserve memory for the instances")
 }
 
 /// A linker with the world's imports, and those that Rust's standard library adds.
@@ -211,29 +157,9 @@ fn engine(config: &Config) -> Result<Engine> {
 /// # Errors
 /// If an interface is linked twice.
 pub fn linker(engine: &Engine) -> Result<Linker<Instance>> {
-    use bindings::fermyon::spin;
-    use wasmtime_wasi_http::p2::bindings::http;
-    let mut linker = Linker::<Instance>::new(engine);
-    let l = &mut linker;
-    spin::key_value::add_to_linker::<_, HasSelf<Instance>>(l, |instance| instance)?;
-    spin::variables::add_to_linker::<_, HasSelf<Instance>>(l, |instance| instance)?;
-    http::types::add_to_linker::<_, WasiHttp>(l, &Default::default(), Instance::http)?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Instance::clocks)?;
-    io::error::add_to_linker::<_, HasSelf<ResourceTable>>(l, |it| &mut it.table)?;
-    io::poll::add_to_linker::<_, HasSelf<ResourceTable>>(l, |it| &mut it.table)?;
-    io::streams::add_to_linker::<_, HasSelf<ResourceTable>>(l, |it| &mut it.table)?;
-
-    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Instance::clocks)?;
-    cli::environment::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::exit::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::stdin::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::stdout::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::stderr::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Instance::cli)?;
+    let mut linker = Linker::new(engine);
+    Replica::add_to_linker::<_, HasSelf<Instance>>(&mut linker, |instance| instance)?;
+    wasi::add_std_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -5,16 +5,16 @@
 //! variables) and takes Spin's environment variables, and differs where a single process can do
 //! better: a guest that exits ends it, as R's `quit()` would, and it drains when told to stop.
 //!
-//! - [`guest`] compiles the component and runs one request in a new instance;
-//! - [`key_value`] and [`variables`] are what the component's world imports besides WASI;
+//! - [`guest`] loads the component and runs one request in a new instance;
+//! - [`http`], [`key_value`], [`variables`] and [`wasi`] are what the component imports;
 //! - [`pools`] has the places for instances;
 //! - [`server`] brings requests to guests, within limits.
 
+mod codegen;
 pub mod guest;
+pub mod http;
 pub mod key_value;
 pub mod pools;
 pub mod server;
 pub mod variables;
-
-/// The component that this host was built with.
-pub const COMPONENT: &[u8] = include_bytes!("../../target/wasm32-wasip2/release/spin_on_k8s.wasm");
+pub mod wasi;

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::Limits;
-use spin_on_k8s_host::{COMPONENT, server, variables};
-use std::borrow::Cow;
+use spin_on_k8s_host::{server, variables};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,13 +62,15 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(args: Args) -> Result<i32> {
-    let wasm = match args.component {
+    let wasm = match &args.component {
         Some(file) => {
-            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.into()
+            Some(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)
         }
-        None => Cow::Borrowed(COMPONENT),
+        None => None,
     };
-    let pools = Pools::new(&wasm, KeyValue::new(["default"]), args.max_instances)?;
+    let code = wasm.as_deref().map_or(Code::Carried, Code::Wasm);
+    let pools = Pools::new(code, KeyValue::new(["default"]), args.max_instances)?;
+    drop(wasm);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {

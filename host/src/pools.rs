@@ -4,7 +4,7 @@
 //! all requests that are short, and many cold ones for when they do not suffice. So the host is as
 //! small after a flood as it was before.
 
-use crate::guest::{Guest, Memory};
+use crate::guest::{Code, Guest, Memory};
 use crate::key_value::KeyValue;
 use crate::server::HEALTH;
 use anyhow::Result;
@@ -27,20 +27,20 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Makes places for `instances` instances of the component `wasm`, which share `key_value`.
+    /// Makes places for `instances` instances of the component `code`, which share `key_value`.
     ///
     /// # Errors
-    /// Those of [`Guest::new`]; and if there is no room for so many.
-    pub fn new(wasm: &[u8], key_value: KeyValue, instances: u32) -> Result<Self> {
+    /// Those of [`Guest::new`].
+    pub fn new(code: Code, key_value: KeyValue, instances: u32) -> Result<Self> {
         let warm_places = instances.min(WARM);
         let cold_places = instances - warm_places;
-        let warm = Guest::new(&Guest::config(warm_places, Memory::Kept), wasm, key_value)?;
-        let cold_and_probes = cold_places.saturating_add(PROBES);
-        let cold = warm.under(&Guest::config(cold_and_probes, Memory::Returned))?;
+        let guest = |places, memory| {
+            Guest::new(&Guest::config(places, memory), code, key_value.clone()).map(Arc::new)
+        };
         let places = |places| Arc::new(Semaphore::new(places as usize));
         Ok(Self {
-            warm: Arc::new(warm),
-            cold: Arc::new(cold),
+            warm: guest(warm_places, Memory::Kept)?,
+            cold: guest(cold_places.saturating_add(PROBES), Memory::Returned)?,
             warm_places: places(warm_places),
             cold_places: places(cold_places),
             probe_places: places(PROBES),

@@ -1,9 +1,10 @@
 //! Brings requests to guests, within limits, until told to stop.
 
 use crate::pools::Pools;
+use crate::wasi::Exit;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,11 +16,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{interval, sleep, timeout};
 use wasmtime::Trap;
-use wasmtime_wasi::I32Exit;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 /// What the server grants, and to how many.
 #[derive(Clone, Copy)]
@@ -138,48 +137,41 @@ struct Server {
 }
 
 impl Server {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
-        let (mut head, body) = request.into_parts();
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
         match head.headers.get(header::HOST).map(HeaderValue::to_str) {
             Some(Ok(_)) => {}
-            // HTTP/1.0 has no such header, WASI has no request without it.
-            None if head.version < Version::HTTP_11 => {
-                head.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
-            }
-            _ => {
-                return problem(StatusCode::BAD_REQUEST, "the host header is missing or invalid");
-            }
+            // HTTP/1.0 has no such header.
+            None if head.version < Version::HTTP_11 => {}
+            _ => return problem(StatusCode::BAD_REQUEST, "the host header is missing or invalid"),
         }
         // The world has no way to read a body, so no instance need wait for it.
-        match timeout(self.read_timeout, discard(body)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "the body is malformed"),
-            Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        if !body.is_end_stream() {
+            match timeout(self.read_timeout, discard(body)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "the body is malformed"),
+                Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+            }
         }
-        let request = Request::from_parts(head, Empty::new());
-        let (sender, receiver) = oneshot::channel();
-        let Some((guest, place)) = self.pools.place(request.uri().path()) else {
+        let Some((guest, _place)) = self.pools.place(head.uri.path()) else {
             return busy("every instance is busy");
         };
-        // A task of its own, because the guest may go on after it has answered.
-        let instance = tokio::spawn(async move {
-            let result = guest.handle(&mut guest.store(), request, sender).await;
-            drop(place);
-            result.err().map(|error| self.failure(&error))
-        });
-        match receiver.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(code)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &code.to_string()),
-            Err(_) => match instance.await {
-                Ok(Some(failure)) => failure,
-                _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest gave no answer"),
-            },
+        let mut store = guest.store();
+        let result = guest.handle(&mut store, head).await;
+        let failure = result.err().map(|error| self.failure(&error));
+        match (store.data_mut().take_outcome(), failure) {
+            (Some(Ok(response)), _) => response,
+            (_, Some(failure)) => failure,
+            (Some(Err(code)), None) => {
+                problem(StatusCode::INTERNAL_SERVER_ERROR, &code.to_string())
+            }
+            (None, None) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest gave no answer"),
         }
     }
 
     /// What to tell the client of a guest that did not return, should it have no answer yet.
-    fn failure(&self, error: &wasmtime::Error) -> Response<HyperOutgoingBody> {
-        if let Some(&I32Exit(code)) = error.downcast_ref() {
+    fn failure(&self, error: &wasmtime::Error) -> Response<Full<Bytes>> {
+        if let Some(&Exit(code)) = error.downcast_ref() {
             let _ = self.exit.try_send(code);
             return problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has exited");
         }
@@ -202,17 +194,16 @@ async fn discard(mut body: Incoming) -> hyper::Result<()> {
 }
 
 /// 503: come back soon.
-fn busy(detail: &str) -> Response<HyperOutgoingBody> {
+fn busy(detail: &str) -> Response<Full<Bytes>> {
     let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, detail);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
 /// An error of the host's, in the shape of the component's.
-fn problem(status: StatusCode, detail: &str) -> Response<HyperOutgoingBody> {
+fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     let body = serde_json::json!({ "error": status.to_string(), "detail": detail });
-    let body = Full::<Bytes>::from(body.to_string()).map_err(|never| match never {});
-    let mut response = Response::new(body.boxed_unsync());
+    let mut response = Response::new(Full::from(body.to_string()));
     *response.status_mut() = status;
     response
         .headers_mut()

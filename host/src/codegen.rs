@@ -1,0 +1,10 @@
+//! What the build script and the host have to agree on: how components are compiled.
+
+use wasmtime::Config;
+
+/// The settings that the compiled code depends on.
+pub fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config
+}
