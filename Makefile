@@ -36,6 +36,11 @@ lint: components ## Check format, lints and docs
 	cargo clippy $(HOST) --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(HOST) --workspace --no-deps --document-private-items
 
+bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 to try)
+	cargo build --locked --release --target wasm32-wasip2 -p hello
+	cargo build $(HOST) -p spin-on-k8s-bench
+	ulimit -n $$(ulimit -Hn) && target/host/bench
+
 drill: ## Fail, quit, restart and evict replicas on the current cluster, under traffic (see tests/drill)
 	tests/drill
 
@@ -57,4 +62,4 @@ wasm-target:
 	@rustup target list --installed | grep -qx wasm32-wasip2 || \
 		{ echo "Adding the target wasm32-wasip2 to the Rust toolchain"; rustup target add wasm32-wasip2; }
 
-.PHONY: help run build components test test-contract test-faults lint drill fuzz image push wasm-target
+.PHONY: help run build components test test-contract test-faults lint bench drill fuzz image push wasm-target

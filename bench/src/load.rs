@@ -1,0 +1,157 @@
+//! The load: wrk in a closed loop, threads of our own in an open one, and many waits at once.
+
+use crate::contenders::Contender;
+use crate::process::Server;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime;
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+/// What is reported of latencies, in percent.
+pub const PERCENTILES: [f64; 3] = [50.0, 99.0, 99.9];
+
+/// Connections of the open loop, each with a thread.
+pub const OPEN_CONNECTIONS: u32 = 16;
+
+/// Waits begin at 20,000 a second: all at once would overflow the system's queue of connections to
+/// be accepted, of 4,096 on Linux, and who is dropped from it tries again after a second.
+const BURST: usize = 200;
+const BURST_EVERY: Duration = Duration::from_millis(10);
+
+/// Fails if wrk is missing.
+pub fn check_tool() -> Result<()> {
+    let wrk = Command::new("wrk").arg("--version").output();
+    wrk.map(drop).map_err(|_| anyhow!("wrk is missing: apt-get install wrk, or brew install wrk"))
+}
+
+/// The whole answer to one request on a connection of its own.
+pub fn get(address: SocketAddr, target: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(request(target).as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn request(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+}
+
+/// Sends the next request as soon as the last is answered, on each of `connections`.
+///
+/// Returns the number of requests, and requests a second.
+///
+/// # Errors
+/// If any request fails or is not answered with 200.
+pub fn closed(
+    server: &Server,
+    contender: &Contender,
+    connections: usize,
+    seconds: u32,
+) -> Result<(f64, f64)> {
+    let output = Command::new("wrk")
+        .args(["--timeout", "30s", "--threads", &connections.min(2).to_string()])
+        .args(["--connections", &connections.to_string()])
+        .args(["--duration", &format!("{seconds}s")])
+        .arg(format!("http://{}{}", server.address, contender.target))
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "wrk says: {text}");
+    let number = |line: &str| line.split_whitespace().find_map(|word| word.parse().ok());
+    let find = |key| text.lines().find(|line| line.contains(key)).and_then(number);
+    find(" requests in ").zip(find("Requests/sec:")).with_context(|| format!("wrk says: {text}"))
+}
+
+/// Sends requests at the contender's fixed rate, and counts the time that each is late from when
+/// it was due, not from when there was a connection free to send it.
+///
+/// Returns milliseconds at [`PERCENTILES`].
+pub fn open(address: SocketAddr, contender: &Contender, seconds: u32) -> Result<[f64; 3]> {
+    let pace = Duration::from_secs(1) / contender.rate;
+    let begin = Instant::now() + Duration::from_millis(50);
+    let due = |client| {
+        let requests = (client..contender.rate * seconds).step_by(OPEN_CONNECTIONS as usize);
+        requests.map(move |number| begin + pace * number)
+    };
+    let mut all = Histogram::<u64>::new(3)?;
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..OPEN_CONNECTIONS)
+            .map(|client| scope.spawn(move || on_time(address, contender.target, due(client))))
+            .collect();
+        for client in clients {
+            all.add(client.join().map_err(|_| anyhow!("a client has panicked"))??)?;
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(PERCENTILES.map(|percentile| all.value_at_percentile(percentile) as f64 / 1e6))
+}
+
+/// Sends a request whenever one is due; returns the nanoseconds that they took since then.
+fn on_time(
+    address: SocketAddr,
+    target: &str,
+    due: impl Iterator<Item = Instant>,
+) -> Result<Histogram<u64>> {
+    let mut latencies = Histogram::new(3)?;
+    // The system may let a thread oversleep by 50 µs, unless told otherwise.
+    let thread = std::fs::read_link("/proc/thread-self")?;
+    let thread = thread.file_name().context("no thread")?.to_string_lossy();
+    std::fs::write(format!("/proc/{thread}/timerslack_ns"), "1")?;
+    runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        for due in due {
+            // Tokio's own sleep is exact to a millisecond only.
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let request = Request::builder().uri(target).header("host", "localhost");
+            sender.ready().await?;
+            let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+            ensure!(response.status() == 200, "{target} is answered {}", response.status());
+            response.into_body().collect().await?;
+            latencies.record(due.elapsed().as_nanos() as u64)?;
+        }
+        Ok(latencies)
+    })
+}
+
+/// Sends `count` requests for `/wait` in quick succession; returns the time until all are answered.
+pub fn waits(address: SocketAddr, count: usize) -> Result<Duration> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let begin = Instant::now();
+        let (mut waits, mut pace) = (JoinSet::<Result<()>>::new(), interval(BURST_EVERY));
+        for number in 0..count {
+            if number % BURST == 0 {
+                pace.tick().await;
+            }
+            waits.spawn(wait(address));
+        }
+        while let Some(answered) = waits.join_next().await {
+            answered??;
+        }
+        Ok(begin.elapsed())
+    })
+}
+
+async fn wait(address: SocketAddr) -> Result<()> {
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    stream.write_all(request("/wait").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    if !answer.starts_with("HTTP/1.1 200") {
+        bail!("/wait is answered {answer:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What is measured, and in which order.
+
+use crate::contenders::{Absent, Contender, HOST};
+use crate::process::Server;
+use crate::{Plan, load};
+use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+/// Connections of the closed loops.
+const CONNECTIONS: [usize; 3] = [1, 16, 128];
+
+/// All starts of a contender, but for the first three, end after this.
+const STARTS: Duration = Duration::from_secs(10);
+
+/// Requests before the idle memory is read.
+const IDLE_AFTER: usize = 1_000;
+
+/// What was measured of a contender; a vector has one value for each start or round.
+pub struct Figures {
+    pub contender: Contender,
+    /// Milliseconds from exec to the first 200.
+    pub start: Vec<f64>,
+    /// Resident megabytes after [`IDLE_AFTER`] requests.
+    pub idle: f64,
+    /// Resident megabytes at most.
+    pub peak: f64,
+    /// Requests a second, for each of [`CONNECTIONS`].
+    pub rates: [Vec<f64>; CONNECTIONS.len()],
+    /// CPU seconds for 10,000 requests, with 16 connections.
+    pub cpu: Vec<f64>,
+    /// Milliseconds at [`load::PERCENTILES`] in the open loop.
+    pub latency: [Vec<f64>; load::PERCENTILES.len()],
+}
+
+/// What a number of concurrent waits cost the embedded host.
+pub struct Waits {
+    pub count: usize,
+    /// Until all are answered.
+    pub seconds: f64,
+    /// Resident megabytes, before and at most.
+    pub idle: f64,
+    pub peak: f64,
+}
+
+impl Waits {
+    /// Kilobytes that each took.
+    pub fn kilobytes_each(&self) -> f64 {
+        (self.peak - self.idle) * 1e3 / self.count as f64
+    }
+}
+
+/// Starts a contender again and again; tells why it is absent, if it is.
+pub fn starts(plan: &Plan, contender: Contender) -> Result<Result<Figures, Absent>> {
+    eprintln!("{}: starting", contender.name);
+    let (begin, mut start) = (Instant::now(), Vec::new());
+    while start.len() < plan.starts && (start.len() < 3 || begin.elapsed() < STARTS) {
+        match Server::start(&contender) {
+            Ok(server) => start.push(server.first_answer.as_secs_f64() * 1e3),
+            Err(error) if contender.required => return Err(error),
+            Err(error) => {
+                eprintln!("{}: absent: {error:#}", contender.name);
+                return Ok(Err(Absent { contender, reason: format!("{error:#}") }));
+            }
+        }
+    }
+    let (rates, latency) = Default::default();
+    Ok(Ok(Figures { contender, start, idle: 0.0, peak: 0.0, rates, cpu: vec![], latency }))
+}
+
+/// Loads all contenders in turn, round after round; the first round is short, and forgotten.
+pub fn rounds(plan: &Plan, figures: &mut [Figures]) -> Result<()> {
+    let servers: Result<Vec<_>> = figures.iter().map(|it| Server::start(&it.contender)).collect();
+    let servers = servers?;
+    for (server, it) in servers.iter().zip(&mut *figures) {
+        for _ in 0..IDLE_AFTER {
+            load::get(server.address, it.contender.target)?;
+        }
+        it.idle = server.resident()?;
+    }
+    for round in 0..=plan.rounds {
+        let seconds = if round == 0 { 1 } else { plan.seconds };
+        for (index, connections) in CONNECTIONS.into_iter().enumerate() {
+            eprintln!("round {round} of {}: {connections} connections", plan.rounds);
+            for (server, it) in servers.iter().zip(&mut *figures) {
+                let cpu = server.cpu_seconds()?;
+                let (requests, rate) = load::closed(server, &it.contender, connections, seconds)
+                    .with_context(|| it.contender.name)?;
+                if round > 0 {
+                    it.rates[index].push(rate);
+                }
+                if round > 0 && connections == 16 {
+                    it.cpu.push((server.cpu_seconds()? - cpu) / requests * 1e4);
+                }
+            }
+        }
+        eprintln!("round {round} of {}: fixed rate", plan.rounds);
+        for (server, it) in servers.iter().zip(&mut *figures) {
+            let percentiles = load::open(server.address, &it.contender, seconds)?;
+            if round > 0 {
+                it.latency.iter_mut().zip(percentiles).for_each(|(all, one)| all.push(one));
+            }
+        }
+    }
+    for (server, it) in servers.iter().zip(figures) {
+        it.peak = server.peak()?;
+    }
+    Ok(())
+}
+
+/// Has a new host answer `count` concurrent waits.
+pub fn waits(count: usize) -> Result<Waits> {
+    eprintln!("{count} waits");
+    let command = format!("{HOST} --max-instances 10000");
+    let server = Server::start(&Contender::new("waits", &command, "/parity?int=7"))?;
+    let idle = server.resident()?;
+    let seconds = load::waits(server.address, count)?.as_secs_f64();
+    Ok(Waits { count, seconds, idle, peak: server.peak()? })
+}
