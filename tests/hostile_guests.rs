@@ -111,8 +111,11 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     let no_handler = "(component)";
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
-        let guest =
-            Guest::new(&Guest::config(1, Memory::Kept), Code::Wasm(&wasm), KeyValue::default());
+        let guest = Guest::new(
+            &Guest::config(Memory::Kept { places: 1 }),
+            Code::Wasm(&wasm),
+            KeyValue::default(),
+        );
         let error = guest.err().unwrap();
         assert_eq!(error.to_string(), "wrong world");
     }

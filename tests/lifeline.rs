@@ -22,7 +22,7 @@ wasmtime::component::bindgen!({
 fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
     let stores = stores.clone();
     tokio::spawn(async move {
-        let engine = Engine::new(&Guest::config(1, Memory::Kept)).unwrap();
+        let engine = Engine::new(&Guest::config(Memory::Kept { places: 1 })).unwrap();
         let component = Component::from_binary(&engine, LIFELINE).unwrap();
         let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();
         let mut store = Instance::store(&engine, stores);

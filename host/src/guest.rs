@@ -10,11 +10,21 @@ use hyper::http::request::Parts;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::error::{Context, Result};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    StoreLimits, StoreLimitsBuilder, UpdateDeadline,
 };
 
 /// How far a guest's linear memory can grow, in bytes; it starts with 128 KiB.
 pub const MEMORY_LIMIT: usize = 8 << 20;
+
+/// How far each of its tables can grow, in elements.
+const TABLE_LIMIT: usize = 10_000;
+
+/// Core modules that a component may be made of: the guest's own, and glue.
+const INSTANCES: u32 = 8;
+
+/// Tables that these may have.
+const TABLES: u32 = 2;
 
 /// How often a computing guest is interrupted to let others run.
 pub const TICK: std::time::Duration = std::time::Duration::from_millis(10);
@@ -51,13 +61,22 @@ pub struct Instance {
     pub(crate) table: ResourceTable,
     pub(crate) key_value: KeyValue,
     pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,
+    limits: StoreLimits,
 }
 
 impl Instance {
     /// A store for one new instance, which shares `key_value` with others.
     pub fn store(engine: &Engine, key_value: KeyValue) -> Store<Self> {
-        let instance = Self { table: ResourceTable::new(), key_value, outcome: None };
+        let limits = StoreLimitsBuilder::new()
+            .instances(INSTANCES as usize)
+            .memories(1)
+            .tables(TABLES as usize)
+            .table_elements(TABLE_LIMIT)
+            .memory_size(MEMORY_LIMIT)
+            .build();
+        let instance = Self { table: ResourceTable::new(), key_value, outcome: None, limits };
         let mut store = Store::new(engine, instance);
+        store.limiter(|instance| &mut instance.limits);
         let mut ticks = 0;
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
@@ -77,12 +96,13 @@ pub enum Code<'a> {
     Wasm(&'a [u8]),
 }
 
-/// What becomes of an instance's memory when it is dropped.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Where the memory of instances comes from, and what becomes of it when they are dropped.
+#[derive(Clone, Copy)]
 pub enum Memory {
-    /// It is wiped for the next one: quick, since unmapping interrupts every core.
-    Kept,
-    /// It is given back to the system.
+    /// There are `places` for it; it is wiped for the next one, which is quick, since unmapping
+    /// interrupts every core.
+    Kept { places: u32 },
+    /// It is the system's, and given back.
     Returned,
 }
 
@@ -95,24 +115,24 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The engine settings for `max_instances` instances at the same time, that leave their memory
-    /// to the next or give it back.
-    pub fn config(max_instances: u32, memory: Memory) -> Config {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(max_instances)
-            // A component is several core modules: the guest's own, and glue.
-            .total_core_instances(max_instances.saturating_mul(8))
-            .total_memories(max_instances)
-            .total_tables(max_instances.saturating_mul(2))
-            .total_stacks(max_instances)
-            .max_memory_size(MEMORY_LIMIT);
-        if memory == Memory::Kept {
-            pool.linear_memory_keep_resident(256 << 10).table_keep_resident(64 << 10);
-        }
+    /// The engine settings for instances whose memory is as told.
+    pub fn config(memory: Memory) -> Config {
         let mut config = codegen::config();
-        config
-            .async_stack_zeroing(memory == Memory::Returned)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        if let Memory::Kept { places } = memory {
+            let mut pool = PoolingAllocationConfig::new();
+            pool.total_component_instances(places)
+                .total_core_instances(places * INSTANCES)
+                .total_memories(places)
+                .total_tables(places * TABLES)
+                .total_stacks(places)
+                .table_elements(TABLE_LIMIT)
+                .max_memory_size(MEMORY_LIMIT)
+                .linear_memory_keep_resident(256 << 10)
+                .table_keep_resident(64 << 10)
+                // Wipe what was written to, and not all of it.
+                .pagemap_scan(Enabled::Auto);
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        }
         config
     }
 

@@ -34,13 +34,12 @@ impl Pools {
     pub fn new(code: Code, key_value: KeyValue, instances: u32) -> Result<Self> {
         let warm_places = instances.min(WARM);
         let cold_places = instances - warm_places;
-        let guest = |places, memory| {
-            Guest::new(&Guest::config(places, memory), code, key_value.clone()).map(Arc::new)
-        };
+        let guest =
+            |memory| Guest::new(&Guest::config(memory), code, key_value.clone()).map(Arc::new);
         let places = |places| Arc::new(Semaphore::new(places as usize));
         Ok(Self {
-            warm: guest(warm_places, Memory::Kept)?,
-            cold: guest(cold_places.saturating_add(PROBES), Memory::Returned)?,
+            warm: guest(Memory::Kept { places: warm_places })?,
+            cold: guest(Memory::Returned)?,
             warm_places: places(warm_places),
             cold_places: places(cold_places),
             probe_places: places(PROBES),
