@@ -62,7 +62,7 @@ async fn fuel() {
     // Mapped into its memory, as on Spin, the guest's data costs nothing.
     config.consume_fuel(true).memory_init_cow(true);
     let stores = KeyValue::new(["default"]);
-    let guest = Guest::new(&config, Code::Wasm(COMPONENT), stores).unwrap();
+    let guest = Guest::new(config, Code::Wasm(COMPONENT), stores).unwrap();
     for (target, budget) in FUEL {
         let mut store = guest.store();
         store.set_fuel(u64::MAX).unwrap();

@@ -112,7 +112,7 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
         let guest = Guest::new(
-            &Guest::config(Memory::Kept { places: 1 }),
+            Guest::config(Memory::Kept { places: 1 }),
             Code::Wasm(&wasm),
             KeyValue::default(),
         );

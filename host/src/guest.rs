@@ -141,8 +141,9 @@ impl Guest {
     /// # Errors
     /// If `code` is not a component, or imports or exports what the world does not have; or if there
     /// is no room for the instances.
-    pub fn new(config: &Config, code: Code, key_value: KeyValue) -> Result<Self> {
-        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+    pub fn new(mut config: Config, code: Code, key_value: KeyValue) -> Result<Self> {
+        config.enable_compiler(matches!(code, Code::Wasm(_)));
+        let engine = Engine::new(&config).context("cannot reserve memory for the instances")?;
         let component = match code {
             // SAFETY: the build script has compiled it with this very Wasmtime.
             Code::Carried => unsafe { Component::deserialize(&engine, CARRIED) },

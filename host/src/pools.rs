@@ -35,7 +35,7 @@ impl Pools {
         let warm_places = instances.min(WARM);
         let cold_places = instances - warm_places;
         let guest =
-            |memory| Guest::new(&Guest::config(memory), code, key_value.clone()).map(Arc::new);
+            |memory| Guest::new(Guest::config(memory), code, key_value.clone()).map(Arc::new);
         let places = |places| Arc::new(Semaphore::new(places as usize));
         Ok(Self {
             warm: guest(Memory::Kept { places: warm_places })?,
