@@ -43,9 +43,9 @@ pub const HELLO: &str = "host, hello-world";
 /// All contenders, in the order of the tables.
 pub fn all() -> Vec<Contender> {
     let parity = |name, command| Contender::new(name, command, "/parity?int=7");
-    let hello = "target/wasm32-wasip2/release/hello.wasm";
+    let hello = "bench/target/wasm32-wasip2/release/hello.wasm";
     vec![
-        Contender { required: true, ..parity(NATIVE, "target/host/native ADDRESS") },
+        Contender { required: true, ..parity(NATIVE, "bench/target/host/native ADDRESS") },
         Contender { required: true, ..parity(PARITY, HOST) },
         Contender { required: true, ..Contender::new(HEALTH, HOST, "/health") },
         parity(HELLO, &format!("{HOST} --component {hello}")),
