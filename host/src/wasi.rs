@@ -167,20 +167,6 @@ pub fn add_std_to_linker(linker: &mut Linker<Instance>) -> Result<()> {
         Ok((store.data_mut().ready_at(*START, when)?,))
     })?;
 
-    let mut poll = linker.instance("wasi:io/poll@0.2.0")?;
-    poll.func_wrap_async("poll", |store, (pollables,): (Vec<Resource<Pollable>>,)| {
-        Box::new(async move {
-            let table = &store.data().table;
-            let ready = pollables.iter().map(|pollable| Ok(table.get(pollable)?.0));
-            let ready = ready.collect::<Result<Vec<_>>>()?;
-            let first = *ready.iter().min().ok_or_else(|| Error::msg("nothing to poll"))?;
-            sleep_until(first).await;
-            let now = Instant::now();
-            let ready = (0..).zip(ready).filter_map(|(index, at)| (at <= now).then_some(index));
-            Ok((ready.collect::<Vec<u32>>(),))
-        })
-    })?;
-
     let mut streams = linker.instance("wasi:io/streams@0.2.0")?;
     type Stream = Resource<OutputStream>;
     type Outcome<T> = (Result<T, StreamError>,);
