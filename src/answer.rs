@@ -1,5 +1,6 @@
 //! An answer, and how it reaches the client.
 
+use crate::wasi::cli::exit::exit;
 use serde::Serialize;
 use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spin_sdk::variables;
@@ -88,7 +89,7 @@ impl Answer {
             let _ = OutgoingBody::finish(body, None);
         }
         if self.last {
-            std::process::exit(0);
+            exit(Ok(()));
         }
     }
 }

@@ -10,6 +10,8 @@ mod fail;
 mod guard;
 mod health;
 #[cfg(target_arch = "wasm32")]
+mod libc;
+#[cfg(target_arch = "wasm32")]
 mod memory;
 pub mod parity;
 pub mod problem;
@@ -20,6 +22,8 @@ mod wait;
 use answer::Answer;
 use problem::Problem;
 use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam};
+
+wit_bindgen::generate!({ path: "wit", world: "system", generate_all });
 
 /// The methods of an endpoint that only reads, as its `Allow` header names them.
 const GET: &str = "GET, HEAD, OPTIONS";

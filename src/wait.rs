@@ -2,12 +2,10 @@
 
 use crate::answer::Answer;
 use crate::problem::Problem;
+use crate::wasi::clocks::monotonic_clock::subscribe_duration;
 use chrono::{SubsecRound, Utc};
 use serde::Serialize;
 use spin_sdk::http::IncomingRequest;
-use wasi::clocks::monotonic_clock::subscribe_duration;
-
-wit_bindgen::generate!({ path: "wit", world: "clock", generate_all });
 
 /// As long as the R original waits; in nanoseconds.
 const WAIT: u64 = 5_000_000_000;

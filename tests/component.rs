@@ -24,31 +24,8 @@ const PAGES: u64 = 2;
 const FUEL: [(&str, u64); 2] = [("/parity?int=7", 2500), ("/health", 1570)];
 
 /// What Rust's standard library imports besides what our world does.
-const STD: [(&str, &[&str]); 15] = [
-    ("wasi:cli/environment", &["get-environment"]),
-    ("wasi:cli/exit", &["exit"]),
-    ("wasi:cli/stderr", &["get-stderr"]),
-    ("wasi:cli/stdin", &["get-stdin"]),
-    ("wasi:cli/stdout", &["get-stdout"]),
-    ("wasi:cli/terminal-input", &[]),
-    ("wasi:cli/terminal-output", &[]),
-    ("wasi:cli/terminal-stderr", &["get-terminal-stderr"]),
-    ("wasi:cli/terminal-stdin", &["get-terminal-stdin"]),
-    ("wasi:cli/terminal-stdout", &["get-terminal-stdout"]),
-    ("wasi:clocks/monotonic-clock", &["now", "subscribe-duration", "subscribe-instant"]),
-    ("wasi:clocks/wall-clock", &["now"]),
-    ("wasi:io/error", &[]),
-    ("wasi:io/poll", &["[method]pollable.block"]),
-    (
-        "wasi:io/streams",
-        &[
-            "[method]output-stream.blocking-flush",
-            "[method]output-stream.check-write",
-            "[method]output-stream.subscribe",
-            "[method]output-stream.write",
-        ],
-    ),
-];
+const STD: [(&str, &[&str]); 2] =
+    [("wasi:clocks/monotonic-clock", &["now"]), ("wasi:clocks/wall-clock", &["now"])];
 
 #[test]
 fn size() {

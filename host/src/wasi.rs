@@ -1,16 +1,16 @@
-//! WASI, as far as the world and Rust's standard library go: clocks, what they and streams can be
-//! waited with, and an environment that has nothing but standard error.
+//! WASI, as far as the world and Rust's standard library go: clocks, an exit, and standard error.
 
+use crate::guest::Instance;
+use crate::guest::bindings::wasi::cli::{exit, stderr};
 use crate::guest::bindings::wasi::clocks::monotonic_clock;
 use crate::guest::bindings::wasi::io::{error, poll, streams};
-use crate::guest::{Instance, MEMORY_LIMIT};
 use crate::http::OutgoingBody;
 use std::io::Write;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use streams::StreamError;
 use tokio::time::{Instant, sleep_until};
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceType};
+use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
 use wasmtime::{Error, Result};
 
 /// When something is ready, at the latest.
@@ -22,16 +22,14 @@ pub enum OutputStream {
     Body(OutgoingBody),
     /// This process's standard error.
     Stderr,
-    /// Nowhere.
-    Sink,
 }
 
 impl OutputStream {
-    fn write(&self, bytes: &[u8]) -> Result<(), StreamError> {
+    /// Writes all of `bytes`, unless there is no room.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), StreamError> {
         let written = match self {
             Self::Body(body) => body.append(bytes),
             Self::Stderr => std::io::stderr().write_all(bytes).is_ok(),
-            Self::Sink => true,
         };
         written.then_some(()).ok_or(StreamError::Closed)
     }
@@ -82,15 +80,20 @@ impl poll::HostPollable for Instance {
 
 impl monotonic_clock::Host for Instance {
     fn subscribe_duration(&mut self, when: u64) -> Result<Resource<Pollable>> {
-        self.ready_at(Instant::now(), when)
+        let at = Instant::now().checked_add(Duration::from_nanos(when));
+        Ok(self.table.push(Pollable(at.ok_or_else(|| Error::msg("too long a wait"))?))?)
     }
 }
 
-impl Instance {
-    /// Something to wait for: that `nanoseconds` have passed since `start`.
-    fn ready_at(&mut self, start: Instant, nanoseconds: u64) -> Result<Resource<Pollable>> {
-        let at = start.checked_add(Duration::from_nanos(nanoseconds));
-        Ok(self.table.push(Pollable(at.ok_or_else(|| Error::msg("too long a wait"))?))?)
+impl stderr::Host for Instance {
+    fn get_stderr(&mut self) -> Result<Resource<OutputStream>> {
+        Ok(self.table.push(OutputStream::Stderr)?)
+    }
+}
+
+impl exit::Host for Instance {
+    fn exit(&mut self, status: Result<(), ()>) -> Result<()> {
+        Err(Error::new(Exit(status.is_err().into())))
     }
 }
 
@@ -117,73 +120,18 @@ struct Datetime {
 /// Where the monotonic clock starts.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Adds what Rust's standard library imports besides what our world does.
+/// Adds the clocks as Rust's standard library reads them.
 ///
 /// By hand, and not from a WIT file, because it is no part of the world: a guest may ask for less.
 ///
 /// # Errors
 /// If a function is linked twice.
 pub fn add_std_to_linker(linker: &mut Linker<Instance>) -> Result<()> {
-    type Nothing = Option<Resource<Never>>;
-
-    let mut environment = linker.instance("wasi:cli/environment@0.2.0")?;
-    environment.func_wrap("get-environment", |_, ()| Ok((Vec::<(String, String)>::new(),)))?;
-    let mut exit = linker.instance("wasi:cli/exit@0.2.0")?;
-    exit.func_wrap("exit", |_, (status,): (Result<(), ()>,)| -> Result<()> {
-        Err(Error::new(Exit(status.is_err().into())))
-    })?;
-
-    let mut stdin = linker.instance("wasi:cli/stdin@0.2.0")?;
-    stdin.func_wrap("get-stdin", |_, ()| -> Result<(Resource<Never>,)> {
-        Err(Error::msg("there is no standard input"))
-    })?;
-    let mut stdout = linker.instance("wasi:cli/stdout@0.2.0")?;
-    stdout.func_wrap("get-stdout", |mut store, ()| {
-        Ok((store.data_mut().table.push(OutputStream::Sink)?,))
-    })?;
-    let mut stderr = linker.instance("wasi:cli/stderr@0.2.0")?;
-    stderr.func_wrap("get-stderr", |mut store, ()| {
-        Ok((store.data_mut().table.push(OutputStream::Stderr)?,))
-    })?;
-
-    for terminal in ["terminal-input", "terminal-output"] {
-        let mut instance = linker.instance(&format!("wasi:cli/{terminal}@0.2.0"))?;
-        instance.resource(terminal, ResourceType::host::<Never>(), |_, _| Ok(()))?;
-    }
-    for stream in ["stdin", "stdout", "stderr"] {
-        let mut instance = linker.instance(&format!("wasi:cli/terminal-{stream}@0.2.0"))?;
-        let name = format!("get-terminal-{stream}");
-        instance.func_wrap(&name, |_, ()| Ok((Nothing::None,)))?;
-    }
-
     let mut wall_clock = linker.instance("wasi:clocks/wall-clock@0.2.0")?;
     wall_clock.func_wrap("now", |_, ()| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         Ok((Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() },))
     })?;
     let mut monotonic_clock = linker.instance("wasi:clocks/monotonic-clock@0.2.0")?;
-    monotonic_clock.func_wrap("now", |_, ()| Ok((START.elapsed().as_nanos() as u64,)))?;
-    monotonic_clock.func_wrap("subscribe-instant", |mut store, (when,): (u64,)| {
-        Ok((store.data_mut().ready_at(*START, when)?,))
-    })?;
-
-    let mut streams = linker.instance("wasi:io/streams@0.2.0")?;
-    type Stream = Resource<OutputStream>;
-    type Outcome<T> = (Result<T, StreamError>,);
-    streams.resource("input-stream", ResourceType::host::<Never>(), |_, _| Ok(()))?;
-    streams.func_wrap("[method]output-stream.check-write", |_, (_,): (Stream,)| {
-        Ok((Ok(MEMORY_LIMIT as u64),) as Outcome<u64>)
-    })?;
-    streams.func_wrap(
-        "[method]output-stream.write",
-        |store, (stream, contents): (Stream, Vec<u8>)| {
-            Ok((store.data().table.get(&stream)?.write(&contents),))
-        },
-    )?;
-    streams.func_wrap("[method]output-stream.blocking-flush", |_, (_,): (Stream,)| {
-        Ok((Ok(()),) as Outcome<()>)
-    })?;
-    streams.func_wrap("[method]output-stream.subscribe", |mut store, (_,): (Stream,)| {
-        Ok((store.data_mut().ready_at(Instant::now(), 0)?,))
-    })
+    monotonic_clock.func_wrap("now", |_, ()| Ok((START.elapsed().as_nanos() as u64,)))
 }

@@ -6,13 +6,19 @@
 //! replica's state says `quit`: the container ends with exit code 0, and the kubelet starts a new
 //! one. An error, such as a store that cannot be read, ends it as well, with another code.
 
+#[cfg(target_arch = "wasm32")]
+#[path = "../../src/libc.rs"]
+mod libc;
+
 use spin_sdk::key_value::{Error, Store};
 use spin_sdk::variables;
-use std::thread::sleep;
-use std::time::Duration;
+use wasi::clocks::monotonic_clock::subscribe_duration;
 
-/// How often the state is read: seldom enough to cost 0.4 % of a core, often enough for a person.
-const PERIOD: Duration = Duration::from_millis(250);
+wit_bindgen::generate!({ path: "../wit", world: "system", generate_all });
+
+/// How often the state is read, in nanoseconds: seldom enough to cost 0.4 % of a core, often enough
+/// for a person.
+const PERIOD: u64 = 250_000_000;
 
 fn main() -> Result<(), Error> {
     let store = Store::open_default()?;
@@ -22,9 +28,9 @@ fn main() -> Result<(), Error> {
         eprintln!("chaos_token is not set: whoever reaches this replica can fail and quit it");
     }
     while store.get("state")?.as_deref() != Some(b"quit") {
-        sleep(PERIOD);
+        subscribe_duration(PERIOD).block();
     }
     // The state is written before /quit is answered: leave the answer the time to get out.
-    sleep(PERIOD);
+    subscribe_duration(PERIOD).block();
     Ok(())
 }

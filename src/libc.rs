@@ -1,0 +1,48 @@
+//! What Rust's standard library wants of libc, as far as a guest without files and environment
+//! goes; it takes the place of wasi-libc's.
+//!
+//! That one comes with a table of file descriptors, terminals and an environment: sixteen imports
+//! that are resolved for every instance and never called.
+
+use crate::wasi::cli::stderr::get_stderr;
+use std::ffi::{c_char, c_int};
+use std::ptr::null_mut;
+
+/// `blocking-write-and-flush` takes no more bytes at once (wasi:io/streams).
+const MAX_WRITE: usize = 4096;
+
+/// Writes to standard error, whatever `_file` is. A log that cannot be written is not an error.
+///
+/// # Safety
+/// `bytes` is valid for reads of `length`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn write(_file: c_int, bytes: *const u8, length: usize) -> isize {
+    let length = length.min(MAX_WRITE);
+    // SAFETY: the caller says so.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
+    let _ = get_stderr().blocking_write_and_flush(bytes);
+    length as isize
+}
+
+/// The environment is empty.
+#[unsafe(no_mangle)]
+extern "C" fn getenv(_name: *const c_char) -> *mut c_char {
+    null_mut()
+}
+
+/// There is no working directory.
+#[unsafe(no_mangle)]
+extern "C" fn getcwd(_buffer: *mut c_char, _size: usize) -> *mut c_char {
+    null_mut()
+}
+
+/// No error has a description: nothing here can fail with one.
+///
+/// # Safety
+/// `buffer` is valid for a write.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strerror_r(_error: c_int, buffer: *mut c_char, _size: usize) -> c_int {
+    // SAFETY: the caller says so.
+    unsafe { *buffer = 0 };
+    0
+}
