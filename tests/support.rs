@@ -10,6 +10,7 @@ use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
+use spin_on_k8s_host::workers::Workers;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -125,7 +126,8 @@ impl Host {
         let pools = Pools::new(code, stores, instances).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let exit = tokio::spawn(server::run(listener, pools, limits, std::future::pending()));
+        let (workers, forever) = (Workers::start().unwrap(), std::future::pending());
+        let exit = tokio::spawn(server::run(listener, pools, limits, workers, forever));
         Self { address, api: Api::new(&format!("http://{address}")), exit }
     }
 

@@ -8,7 +8,7 @@
 //! - [`guest`] loads the component and runs one request in a new instance;
 //! - [`http`], [`key_value`], [`variables`] and [`wasi`] are what the component imports;
 //! - [`pools`] has the places for instances;
-//! - [`server`] brings requests to guests, within limits.
+//! - [`server`] brings requests to guests, within limits, on [`workers`].
 
 mod codegen;
 pub mod guest;
@@ -18,3 +18,4 @@ pub mod pools;
 pub mod server;
 pub mod variables;
 pub mod wasi;
+pub mod workers;

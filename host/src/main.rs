@@ -6,6 +6,7 @@ use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::Limits;
+use spin_on_k8s_host::workers::Workers;
 use spin_on_k8s_host::{server, variables};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn run(args: Args) -> Result<i32> {
     let wasm = match &args.component {
         Some(file) => {
@@ -71,6 +72,7 @@ async fn run(args: Args) -> Result<i32> {
     let code = wasm.as_deref().map_or(Code::Carried, Code::Wasm);
     let pools = Pools::new(code, KeyValue::new(["default"]), args.max_instances)?;
     drop(wasm);
+    let workers = Workers::start().context("cannot start a thread")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -87,7 +89,7 @@ async fn run(args: Args) -> Result<i32> {
         tracing::warn!("chaos_token is not set: whoever reaches this replica can fail and quit it");
     }
     println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
-    Ok(server::run(listener, pools, Limits::new(args.max_instances), stop).await)
+    Ok(server::run(listener, pools, Limits::new(args.max_instances), workers, stop).await)
 }
 
 /// Listens with room for a flood: connections beyond the backlog are lost, not refused.

@@ -2,6 +2,7 @@
 
 use crate::pools::Pools;
 use crate::wasi::Exit;
+use crate::workers::Workers;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -10,13 +11,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::yield_now;
 use tokio::time::{interval, sleep, timeout};
 use wasmtime::Trap;
 
@@ -63,6 +65,7 @@ pub async fn run(
     listener: TcpListener,
     pools: Pools,
     limits: Limits,
+    mut workers: Workers,
     shutdown: impl Future<Output = ()>,
 ) -> i32 {
     let (exit, mut exited) = mpsc::channel(1);
@@ -95,30 +98,15 @@ pub async fn run(
                 continue;
             }
         };
-        let _ = stream.set_nodelay(true);
+        let Ok(stream) = stream.into_std() else { continue };
+        let (server, watcher) = (server.clone(), graceful.watcher());
         let admitted = connections.clone().try_acquire_owned().ok();
-        let service = {
-            let (server, admitted) = (server.clone(), admitted.is_some());
-            service_fn(move |request: Request<Incoming>| {
-                let server = server.clone();
-                async move {
-                    Ok::<_, Infallible>(match admitted || request.uri().path() == HEALTH {
-                        true => server.answer(request).await,
-                        false => busy("too many connections"),
-                    })
-                }
-            })
-        };
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.read_timeout)
-            .keep_alive(admitted.is_some())
-            .half_close(true)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
+        workers.spawn(async move {
             // A connection that breaks is the client's loss, and nobody else's.
-            let _ = connection.await;
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                let _ = stream.set_nodelay(true);
+                let _ = watcher.watch(serve(server, stream, admitted.is_some())).await;
+            }
             drop(admitted);
         });
     };
@@ -128,6 +116,30 @@ pub async fn run(
         tracing::warn!("requests were still in flight after {:?}", limits.drain_timeout);
     }
     code
+}
+
+/// Serves one connection; one that is not admitted gets a last answer.
+fn serve(
+    server: Arc<Server>,
+    stream: TcpStream,
+    admitted: bool,
+) -> impl GracefulConnection<Error = hyper::Error> {
+    let read_timeout = server.read_timeout;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let server = server.clone();
+        async move {
+            Ok::<_, Infallible>(match admitted || request.uri().path() == HEALTH {
+                true => server.answer(request).await,
+                false => busy("too many connections"),
+            })
+        }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(read_timeout)
+        .keep_alive(admitted)
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
 }
 
 struct Server {
@@ -153,13 +165,17 @@ impl Server {
                 Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
             }
         }
-        let Some((guest, _place)) = self.pools.place(head.uri.path()) else {
-            return busy("every instance is busy");
+        let (result, outcome) = {
+            let Some((guest, _place)) = self.pools.place(head.uri.path()) else {
+                return busy("every instance is busy");
+            };
+            let mut store = guest.store();
+            (guest.handle(&mut store, head).await, store.data_mut().take_outcome())
         };
-        let mut store = guest.store();
-        let result = guest.handle(&mut store, head).await;
-        let failure = result.err().map(|error| self.failure(&error));
-        match (store.data_mut().take_outcome(), failure) {
+        // Whoever else has sent a request by now is served first, so that answers go out in a row,
+        // and a client with many connections is woken once for all of them.
+        yield_now().await;
+        match (outcome, result.err().map(|error| self.failure(&error))) {
             (Some(Ok(response)), _) => response,
             (_, Some(failure)) => failure,
             (Some(Err(code)), None) => {
