@@ -19,7 +19,7 @@ const SIZE: usize = 133 << 10;
 /// Bytes of the lifeline, at most.
 const LIFELINE_SIZE: usize = 69 << 10;
 /// Pages of 64 KiB that an instance's memory starts with.
-const PAGES: u64 = 2;
+const PAGES: u64 = 1;
 /// Wasmtime's fuel, about one unit an instruction, that a request costs at most.
 const FUEL: [(&str, u64); 2] = [("/parity?int=7", 2500), ("/health", 1570)];
 

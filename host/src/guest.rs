@@ -10,11 +10,11 @@ use hyper::http::request::Parts;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::error::{Context, Result};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-    StoreLimits, StoreLimitsBuilder, UpdateDeadline,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
+    StoreLimitsBuilder, UpdateDeadline,
 };
 
-/// How far a guest's linear memory can grow, in bytes; it starts with 128 KiB.
+/// How far a guest's linear memory can grow, in bytes; it starts with 64 KiB.
 pub const MEMORY_LIMIT: usize = 8 << 20;
 
 /// How far each of its tables can grow, in elements.
@@ -100,7 +100,7 @@ pub enum Code<'a> {
 #[derive(Clone, Copy)]
 pub enum Memory {
     /// There are `places` for it; it is wiped for the next one, which is quick, since unmapping
-    /// interrupts every core.
+    /// interrupts every core, and finding out what was written to is a call of the system.
     Kept { places: u32 },
     /// It is the system's, and given back.
     Returned,
@@ -127,10 +127,8 @@ impl Guest {
                 .total_stacks(places)
                 .table_elements(TABLE_LIMIT)
                 .max_memory_size(MEMORY_LIMIT)
-                .linear_memory_keep_resident(256 << 10)
-                .table_keep_resident(64 << 10)
-                // Wipe what was written to, and not all of it.
-                .pagemap_scan(Enabled::Auto);
+                .linear_memory_keep_resident(64 << 10)
+                .table_keep_resident(64 << 10);
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         }
         config
