@@ -37,8 +37,9 @@ lint: components ## Check format, lints and docs
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(HOST) --workspace --no-deps --document-private-items
 
 bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 to try)
-	cd bench && cargo build --locked --release --target wasm32-wasip2 -p hello && cargo build $(HOST)
-	ulimit -n $$(ulimit -Hn) && bench/target/host/bench
+	cargo build --locked --release --target wasm32-wasip2 -p hello
+	cargo build $(HOST) -p spin-on-k8s-bench
+	ulimit -n $$(ulimit -Hn) && target/host/bench
 
 drill: ## Fail, quit, restart and evict replicas on the current cluster, under traffic (see tests/drill)
 	tests/drill

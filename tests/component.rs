@@ -20,8 +20,9 @@ const SIZE: usize = 133 << 10;
 const LIFELINE_SIZE: usize = 69 << 10;
 /// Pages of 64 KiB that an instance's memory starts with.
 const PAGES: u64 = 1;
-/// Wasmtime's fuel, about one unit an instruction, that a request costs at most.
-const FUEL: [(&str, u64); 2] = [("/parity?int=7", 2500), ("/health", 1570)];
+/// Wasmtime's fuel, about one unit an instruction, that a request costs at most; and how often it
+/// calls the host, drops of resources included.
+const COSTS: [(&str, u64, u64); 2] = [("/parity?int=7", 2500, 14), ("/health", 1570, 19)];
 
 /// What Rust's standard library imports besides what our world does.
 const STD: [(&str, &[&str]); 2] =
@@ -34,13 +35,13 @@ fn size() {
 }
 
 #[tokio::test]
-async fn fuel() {
+async fn fuel_and_host_calls() {
     let mut config = Guest::config(Memory::Kept { places: 1 });
     // Mapped into its memory, as on Spin, the guest's data costs nothing.
     config.consume_fuel(true).memory_init_cow(true);
     let stores = KeyValue::new(["default"]);
     let guest = Guest::new(config, Code::Wasm(COMPONENT), stores).unwrap();
-    for (target, budget) in FUEL {
+    for (target, budget, calls) in COSTS {
         let mut store = guest.store();
         store.set_fuel(u64::MAX).unwrap();
         let (request, ()) = Request::builder().uri(target).body(()).unwrap().into_parts();
@@ -50,6 +51,7 @@ async fn fuel() {
         assert_eq!(response.status(), 200);
         assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
         println!("{target} costs {fuel}");
+        assert_eq!(store.data().calls, calls, "{target}");
         assert!(fuel <= budget, "{target} costs {fuel}");
     }
 }

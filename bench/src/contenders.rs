@@ -43,12 +43,12 @@ pub const HELLO: &str = "host, hello-world";
 /// All contenders, in the order of the tables.
 pub fn all() -> Vec<Contender> {
     let parity = |name, command| Contender::new(name, command, "/parity?int=7");
-    let hello = "bench/target/wasm32-wasip2/release/hello.wasm";
+    let hello = "target/wasm32-wasip2/release/hello.wasm";
     vec![
-        Contender { required: true, ..parity(NATIVE, "bench/target/host/native ADDRESS") },
+        Contender { required: true, ..parity(NATIVE, "target/host/native ADDRESS") },
         Contender { required: true, ..parity(PARITY, HOST) },
         Contender { required: true, ..Contender::new(HEALTH, HOST, "/health") },
-        parity(HELLO, &format!("{HOST} --component {hello}")),
+        parity(HELLO, &format!("target/host/hello-host ADDRESS {hello}")),
         parity(
             "wasmtime serve, hello-world",
             &format!("wasmtime serve -S cli --addr ADDRESS {hello}"),

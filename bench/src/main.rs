@@ -3,11 +3,13 @@
 //! - [`contenders`] are the servers, each a process of its own;
 //! - [`measure`] tells what is measured and when, [`load`] puts a contender under load, and
 //!   [`process`] reads what that costs it;
-//! - [`guest`] counts what a request costs the guest, whatever the machine;
+//! - [`guest`] counts what a request costs the guest, whatever the machine, and [`beyond`] lets the
+//!   host run the Spin SDK's hello-world for comparison;
 //! - [`report`] and [`charts`] tell it all.
 //!
 //! `QUICK=1` in the environment makes a run of one short round, to try the benchmark itself.
 
+mod beyond;
 mod charts;
 mod contenders;
 mod goals;

@@ -11,7 +11,7 @@ use std::fs;
 use std::process::Command;
 
 pub const COMPONENT: &str = "target/wasm32-wasip2/release/spin_on_k8s.wasm";
-pub const HELLO: &str = "bench/target/wasm32-wasip2/release/hello.wasm";
+pub const HELLO: &str = "target/wasm32-wasip2/release/hello.wasm";
 /// What makes up the image, as `Dockerfile` copies it.
 const IMAGE: [&str; 3] = [COMPONENT, "target/wasm32-wasip2/release/lifeline.wasm", "spin.k8s.toml"];
 

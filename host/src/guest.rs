@@ -58,7 +58,9 @@ pub mod bindings {
 
 /// What the host keeps for one instance: its side of the imports.
 pub struct Instance {
-    pub(crate) table: ResourceTable,
+    pub table: ResourceTable,
+    /// How often the guest has called the world's functions, drops included.
+    pub calls: u64,
     pub(crate) key_value: KeyValue,
     pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,
     limits: StoreLimits,
@@ -74,7 +76,8 @@ impl Instance {
             .table_elements(TABLE_LIMIT)
             .memory_size(MEMORY_LIMIT)
             .build();
-        let instance = Self { table: ResourceTable::new(), key_value, outcome: None, limits };
+        let table = ResourceTable::new();
+        let instance = Self { table, calls: 0, key_value, outcome: None, limits };
         let mut store = Store::new(engine, instance);
         store.limiter(|instance| &mut instance.limits);
         let mut ticks = 0;
@@ -94,6 +97,8 @@ pub enum Code<'a> {
     Carried,
     /// Another, to be compiled.
     Wasm(&'a [u8]),
+    /// One that wants more than the world, to be compiled, and what links that.
+    Beyond(&'a [u8], fn(&mut Linker<Instance>) -> Result<()>),
 }
 
 /// Where the memory of instances comes from, and what becomes of it when they are dropped.
@@ -140,14 +145,20 @@ impl Guest {
     /// If `code` is not a component, or imports or exports what the world does not have; or if there
     /// is no room for the instances.
     pub fn new(mut config: Config, code: Code, key_value: KeyValue) -> Result<Self> {
-        config.enable_compiler(matches!(code, Code::Wasm(_)));
+        config.enable_compiler(!matches!(code, Code::Carried));
         let engine = Engine::new(&config).context("cannot reserve memory for the instances")?;
         let component = match code {
             // SAFETY: the build script has compiled it with this very Wasmtime.
             Code::Carried => unsafe { Component::deserialize(&engine, CARRIED) },
-            Code::Wasm(wasm) => Component::from_binary(&engine, wasm).context("not a component"),
+            Code::Wasm(wasm) | Code::Beyond(wasm, _) => {
+                Component::from_binary(&engine, wasm).context("not a component")
+            }
         }?;
-        let pre = linker(&engine)?.instantiate_pre(&component).and_then(ReplicaPre::new);
+        let mut linker = linker(&engine)?;
+        if let Code::Beyond(_, link) = code {
+            link(&mut linker)?;
+        }
+        let pre = linker.instantiate_pre(&component).and_then(ReplicaPre::new);
         let pre = pre.context("wrong world")?;
         tick(&engine);
         Ok(Self { pre, key_value })
@@ -177,7 +188,10 @@ impl Guest {
 /// If an interface is linked twice.
 pub fn linker(engine: &Engine) -> Result<Linker<Instance>> {
     let mut linker = Linker::new(engine);
-    Replica::add_to_linker::<_, HasSelf<Instance>>(&mut linker, |instance| instance)?;
+    Replica::add_to_linker::<_, HasSelf<Instance>>(&mut linker, |instance: &mut Instance| {
+        instance.calls += 1;
+        instance
+    })?;
     wasi::add_std_to_linker(&mut linker)?;
     Ok(linker)
 }
