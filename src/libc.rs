@@ -1,7 +1,7 @@
 //! What Rust's standard library wants of libc, as far as a guest without files and environment
 //! goes; it takes the place of wasi-libc's.
 //!
-//! That one comes with a table of file descriptors, terminals and an environment: sixteen imports
+//! That one comes with a table of file descriptors, terminals and an environment: thirteen imports
 //! that are resolved for every instance and never called.
 
 use crate::wasi::cli::stderr::get_stderr;

@@ -33,7 +33,7 @@ pub struct Plan {
 }
 
 const FULL: Plan =
-    Plan { rounds: 5, seconds: 3, starts: 20, waits: &[100, 300, 1_000, 3_000, 10_000] };
+    Plan { rounds: 5, seconds: 2, starts: 20, waits: &[100, 300, 1_000, 3_000, 10_000] };
 const QUICK: Plan = Plan { rounds: 1, seconds: 1, starts: 3, waits: &[100, 10_000] };
 
 fn main() -> ExitCode {
