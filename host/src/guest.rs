@@ -58,6 +58,7 @@ pub mod bindings {
 
 /// What the host keeps for one instance: its side of the imports.
 pub struct Instance {
+    /// The resources that the guest holds.
     pub table: ResourceTable,
     /// How often the guest has called the world's functions, drops included.
     pub calls: u64,
