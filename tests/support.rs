@@ -26,6 +26,10 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Longer than anything takes that is expected to happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a client's connection may have been idle to be used again: less than any server here
+/// waits for the next request, since one that comes just when the server closes is lost.
+const IDLE: Duration = Duration::from_millis(100);
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
@@ -58,7 +62,7 @@ pub struct Api {
 
 impl Api {
     pub fn new(base: &str) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build_http();
         Self { base: base.trim_end_matches('/').into(), client }
     }
 
