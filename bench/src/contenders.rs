@@ -1,5 +1,7 @@
 //! The servers that are measured.
 
+use crate::report::HELLO as HELLO_WASM;
+
 /// How the embedded host is started.
 pub const HOST: &str = "target/host/spin-on-k8s --listen ADDRESS";
 
@@ -43,15 +45,14 @@ pub const HELLO: &str = "host, hello-world";
 /// All contenders, in the order of the tables.
 pub fn all() -> Vec<Contender> {
     let parity = |name, command| Contender::new(name, command, "/parity?int=7");
-    let hello = "target/wasm32-wasip2/release/hello.wasm";
     vec![
         Contender { required: true, ..parity(NATIVE, "target/host/native ADDRESS") },
         Contender { required: true, ..parity(PARITY, HOST) },
         Contender { required: true, ..Contender::new(HEALTH, HOST, "/health") },
-        parity(HELLO, &format!("target/host/hello-host ADDRESS {hello}")),
+        parity(HELLO, &format!("target/host/hello-host ADDRESS {HELLO_WASM}")),
         parity(
             "wasmtime serve, hello-world",
-            &format!("wasmtime serve -S cli --addr ADDRESS {hello}"),
+            &format!("wasmtime serve -S cli --addr ADDRESS {HELLO_WASM}"),
         ),
         parity("Spin, /parity", "spin up --quiet --state-dir= --listen ADDRESS"),
         Contender {

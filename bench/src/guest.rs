@@ -19,23 +19,27 @@ pub struct Cost {
 /// The costs of each endpoint of `component`, and of `hello`.
 pub fn costs(component: &str, hello: &str) -> Result<Vec<Cost>> {
     let (component, hello) = (std::fs::read(component)?, std::fs::read(hello)?);
-    let (component, hello) = (Code::Wasm(&component), Code::Beyond(&hello, beyond::link));
+    let component = guest(Code::Wasm(&component))?;
+    let hello = guest(Code::Beyond(&hello, beyond::link))?;
     let requests = [
-        (component, "GET", "/parity?int=7"),
-        (component, "GET", "/wait"),
-        (component, "GET", "/health"),
-        (component, "POST", "/fail"),
-        (component, "POST", "/quit"),
-        (hello, "GET", "hello-world"),
+        (&component, "GET", "/parity?int=7"),
+        (&component, "GET", "/wait"),
+        (&component, "GET", "/health"),
+        (&component, "POST", "/fail"),
+        (&component, "POST", "/quit"),
+        (&hello, "GET", "hello-world"),
     ];
-    requests.into_iter().map(|(code, method, what)| cost(code, method, what)).collect()
+    requests.into_iter().map(|(guest, method, what)| cost(guest, method, what)).collect()
 }
 
-fn cost(code: Code, method: &str, what: &'static str) -> Result<Cost> {
+fn guest(code: Code) -> Result<Guest> {
     let mut config = Guest::config(Memory::Kept { places: 1 });
     // Mapped into its memory, as on Spin, the guest's data costs nothing.
     config.consume_fuel(true).memory_init_cow(true);
-    let guest = Guest::new(config, code, KeyValue::new(["default"]))?;
+    Ok(Guest::new(config, code, KeyValue::new(["default"]))?)
+}
+
+fn cost(guest: &Guest, method: &str, what: &'static str) -> Result<Cost> {
     let target = format!("/{}", what.trim_start_matches('/'));
     let request = Request::builder().method(method).uri(target).header("host", "localhost");
     let (request, ()) = request.body(())?.into_parts();
