@@ -1,26 +1,33 @@
 //! What a client would rather have (RFC 9110, section 12).
 
 /// How much `accepted`, the value of an `Accept…` header, wants what `ranges` name, the most
-/// specific of them first: its weight, then how specifically that was said. To be compared.
+/// specific of them first: its weight in thousandths, then how specifically that was said. To be
+/// compared.
 ///
-/// A weight stays text, since `0.5`, `0.75` and `1` compare as text as they do as numbers; what
-/// is not named, or refused with a weight of 0, has an empty one.
-pub fn preference<'a>(accepted: &'a str, ranges: &[&str]) -> (&'a str, usize) {
+/// The most specific range that is named decides. What is not named, or refused with a weight of 0,
+/// is not wanted at all.
+pub fn preference(accepted: &str, ranges: &[&str]) -> (u16, usize) {
     let named = ranges.iter().rev().enumerate().rev().find_map(|(specificity, range)| {
         accepted.split(',').find_map(|choice| {
             let mut parts = choice.split(';').map(str::trim);
             let named = parts.next()?.eq_ignore_ascii_case(range);
             let weight = parts.find_map(|it| it.strip_prefix("q=").or(it.strip_prefix("Q=")));
-            let weight = weight.unwrap_or("1").trim_end_matches(['0', '.']);
-            named.then_some((weight, specificity))
+            named.then(|| (weight.map_or(1000, thousandths), specificity))
         })
     });
-    named.unwrap_or_default()
+    named.filter(|(weight, _)| *weight > 0).unwrap_or_default()
+}
+
+/// A weight, such as `0.75`, in thousandths; one that is no number from 0 to 1 refuses.
+fn thousandths(weight: &str) -> u16 {
+    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
+    let thousandths = format!("{whole}{fraction:0<3}").parse().unwrap_or(0);
+    if whole.len() == 1 && thousandths <= 1000 { thousandths } else { 0 }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::preference;
+    use super::{preference, thousandths};
 
     #[test]
     fn weights_and_specificity_decide() {
@@ -37,6 +44,8 @@ mod tests {
         assert!(!html("*/*"));
         assert!(!html("text/*"));
         assert!(!html("application/json"));
+        assert!(!html("text/html;q=0"));
+        assert!(!html("text/html;q=0.000, text/plain;q=0"));
         assert!(!html("text/html;q=0, */*"));
         assert!(!html("text/html;q=0.5, */*"));
         assert!(!html("text/html;q=0.5, text/plain;q=0.500"));
@@ -45,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_weight_of_zero_refuses() {
-        let gzip = |accepted| !preference(accepted, &["gzip", "*"]).0.is_empty();
+        let gzip = |accepted| preference(accepted, &["gzip", "*"]) > (0, 0);
         assert!(gzip("gzip"));
         assert!(gzip("deflate, gzip;q=1.0, *;q=0.5"));
         assert!(gzip("*"));
@@ -53,5 +62,27 @@ mod tests {
         assert!(!gzip("identity"));
         assert!(!gzip("gzip;q=0.000, *"));
         assert!(!gzip("*;q=0"));
+    }
+
+    #[test]
+    fn weights_are_numbers() {
+        for (weight, expected) in [
+            ("1", 1000),
+            ("1.000", 1000),
+            ("0.75", 750),
+            ("0.5", 500),
+            ("0.001", 1),
+            ("0.", 0),
+            ("0", 0),
+            // No weights, by RFC 9110, section 12.4.2.
+            ("1.001", 0),
+            ("2", 0),
+            ("0.1234", 0),
+            (".5", 0),
+            ("", 0),
+            ("high", 0),
+        ] {
+            assert_eq!(thousandths(weight), expected, "{weight}");
+        }
     }
 }
