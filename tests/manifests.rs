@@ -171,14 +171,29 @@ fn probes_outlast_a_busy_spell() {
 }
 
 #[test]
-fn the_memory_limit_carries_the_instance_cap() {
+fn the_instances_carry_the_waits_and_the_memory_limit_the_instances() {
     let resources = container().resources.unwrap();
     let (requests, limits) = (resources.requests.unwrap(), resources.limits.unwrap());
     let cap: f64 = env("SPIN_MAX_INSTANCE_COUNT").parse().unwrap();
+    assert_eq!(2.0 * env("MAX_WAITS").parse::<f64>().unwrap(), 0.8 * cap);
     let (idle, wait, margin) = (62.0, 0.22, 1.25);
     assert!(megabytes(&limits) >= margin * (idle + wait * cap));
     assert!(megabytes(&requests) >= margin * idle);
     assert!(requests.contains_key("cpu") && !limits.contains_key("cpu"));
+}
+
+#[test]
+fn a_lost_node_is_made_good_soon() {
+    let tolerations = pod().tolerations.unwrap().into_iter().map(|it| {
+        assert_eq!(
+            (it.operator.as_deref(), it.effect.as_deref()),
+            (Some("Exists"), Some("NoExecute"))
+        );
+        (it.key.unwrap(), it.toleration_seconds)
+    });
+    let expected =
+        ["not-ready", "unreachable"].map(|taint| (format!("node.kubernetes.io/{taint}"), Some(10)));
+    assert_eq!(tolerations.collect::<BTreeMap<_, _>>(), BTreeMap::from(expected));
 }
 
 /// The Pod Security Standard `restricted`, field by field, and what goes beyond it.
@@ -305,7 +320,8 @@ mod spinapp {
     #[serde(deny_unknown_fields, rename_all = "camelCase")]
     pub struct Variable {
         pub name: String,
-        pub value_from: EnvVarSource,
+        pub value: Option<String>,
+        pub value_from: Option<EnvVarSource>,
     }
 }
 
@@ -329,10 +345,12 @@ fn the_spinapp_fits_its_schema_and_the_deployment() {
         assert_eq!(Some(health.timeout_seconds), probe.timeout_seconds);
         assert_eq!(Some(health.failure_threshold), probe.failure_threshold);
     }
-    let token = &app.spec.variables[0];
-    assert_eq!(token.name, "chaos_token");
-    let secret = token.value_from.secret_key_ref.as_ref().unwrap();
+    let [token, max_waits] = app.spec.variables.try_into().ok().unwrap();
+    assert_eq!((token.name.as_str(), max_waits.name.as_str()), ("chaos_token", "max_waits"));
+    let secret = token.value_from.unwrap().secret_key_ref.unwrap();
     assert_eq!((secret.name.as_str(), secret.key.as_str()), ("spin-on-k8s", "chaos-token"));
+    // Spin's own cap is 1,000 instances.
+    assert_eq!(2 * max_waits.value.unwrap().parse::<u32>().unwrap(), 800);
 
     let typo = read(PATH).replace("replicas:", "replica:");
     assert!(serde_saphyr::from_str::<spinapp::SpinApp>(&typo).is_err());
