@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
@@ -18,6 +19,8 @@ const REPLICAS: usize = 3;
 const PROPAGATION: Duration = Duration::from_secs(1);
 /// How long a blow may take to heal.
 const HEALING: Duration = Duration::from_secs(40);
+/// How long a flood takes: longer than readiness and liveness are patient.
+const FLOOD: Duration = Duration::from_secs(20);
 
 /// The state of a pod, as the API server knows it.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,8 @@ struct Requests {
     sent: usize,
     lost: usize,
     retried: usize,
+    /// Waits that a replica did not admit.
+    refused: usize,
 }
 
 /// A deployment under fire.
@@ -112,33 +117,43 @@ impl Drill {
         endpoints.get(turn % endpoints.len().max(1)).copied()
     }
 
-    /// Requests `target` through the Service, one after the other, and counts how it goes.
+    /// Requests `target` through the Service, one after the other.
     async fn traffic(self: Arc<Self>, target: &str, body: &str) {
         loop {
-            let endpoint = self.endpoint(None);
-            let mut answer = ask(endpoint, target).await;
-            let retry = *self.quitting.lock().unwrap()
-                && matches!(&answer, Err(e) if e.kind() == ErrorKind::ConnectionRefused);
-            if retry {
-                answer = ask(self.endpoint(endpoint), target).await;
-            }
-            let good = answer.is_ok_and(|answer| {
-                answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("\r\n\r\n{body}"))
-            });
-            {
-                let mut requests = self.requests.lock().unwrap();
-                requests.sent += 1;
-                requests.retried += usize::from(retry);
-                requests.lost += usize::from(!good);
-            }
+            self.request(target, body).await;
             sleep(Duration::from_millis(20)).await;
         }
     }
 
+    /// Requests `target` through the Service, and counts how it goes; returns whether it was refused.
+    async fn request(&self, target: &str, body: &str) -> bool {
+        let endpoint = self.endpoint(None);
+        let mut answer = ask(endpoint, target).await;
+        let retry = *self.quitting.lock().unwrap()
+            && matches!(&answer, Err(e) if e.kind() == ErrorKind::ConnectionRefused);
+        if retry {
+            answer = ask(self.endpoint(endpoint), target).await;
+        }
+        let answer = answer.unwrap_or_default();
+        let refused = answer.starts_with("HTTP/1.1 503 ") && answer.contains("this replica begins");
+        let good =
+            answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("\r\n\r\n{body}"));
+        let mut requests = self.requests.lock().unwrap();
+        requests.sent += 1;
+        requests.retried += usize::from(retry);
+        requests.refused += usize::from(refused);
+        requests.lost += usize::from(!good && !refused);
+        refused
+    }
+
     /// Waits until the pods are as wanted; returns when that was, or nothing if it takes too long.
     async fn until(&self, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
+        self.within(HEALING, wanted).await
+    }
+
+    async fn within(&self, most: Duration, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
         let mut pods = self.pods.clone();
-        timeout(HEALING, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
+        timeout(most, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
     }
 
     /// Waits out a blow, prints its row, and returns whether it healed and what requests it had.
@@ -151,21 +166,48 @@ impl Drill {
         let unready = self.until(|pods| pods.values().any(|pod| !pod.is_endpoint())).await;
         let replaced = self.until(replaced).await;
         let ready = self.until(all_ready).await;
+        let requests = self.report(blow, start, [unready, replaced, ready]).await;
+        (replaced.is_some() && ready.is_some(), requests)
+    }
+
+    /// Prints the row of a blow, and returns what requests it had.
+    async fn report(&self, blow: &str, start: Instant, times: [Option<Instant>; 3]) -> Requests {
         // What is under way belongs to this blow.
         sleep(PROPAGATION + Duration::from_secs(6)).await;
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         *self.quitting.lock().unwrap() = false;
-        let time = |end: Option<Instant>| {
+        let [unready, replaced, ready] = times.map(|end| {
             end.map_or("never".into(), |end| format!("{:.1} s", (end - start).as_secs_f64()))
-        };
-        let Requests { sent, lost, retried } = requests;
+        });
+        let Requests { sent, lost, retried, refused } = requests;
         println!(
-            "| {blow} | {} | {} | {} | {sent} | {lost} | {retried} |",
-            time(unready),
-            time(replaced),
-            time(ready),
+            "| {blow} | {unready} | {replaced} | {ready} | {sent} | {lost} | {retried} | {refused} |"
         );
-        (replaced.is_some() && ready.is_some(), requests)
+        requests
+    }
+
+    /// More clients than the replicas have instances ask for `/wait` again and again. Returns whether
+    /// all replicas stayed ready.
+    async fn flood(self: &Arc<Self>) -> (bool, Requests) {
+        rlimit::increase_nofile_limit(u64::MAX).unwrap();
+        let clients: Vec<_> = (0..2400)
+            .map(|_| {
+                let drill = self.clone();
+                tokio::spawn(async move {
+                    loop {
+                        if drill.request("/wait", r#"{"time":""#).await {
+                            // As `Retry-After` wants it, at the least.
+                            sleep(Duration::from_secs(1)).await;
+                        }
+                    }
+                })
+            })
+            .collect();
+        let start = Instant::now();
+        let unready = self.within(FLOOD, |pods| !all_ready(pods)).await;
+        clients.iter().for_each(JoinHandle::abort);
+        let requests = self.report("flood", start, [unready, None, None]).await;
+        (unready.is_none() && self.pods.borrow().values().all(|pod| pod.restarts == 0), requests)
     }
 
     /// The name of a pod that has not been hit yet, and its container.
@@ -232,10 +274,14 @@ async fn ask(endpoint: Option<SocketAddr>, target: &str) -> std::io::Result<Stri
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_blow_heals_and_no_request_is_lost() {
     let drill = Drill::start(MANIFEST).await;
-    println!("| blow | unready | replaced | all ready | sent | lost | retried |");
-    for (healed, requests) in
-        [drill.fail().await, drill.quit().await, drill.rolling_restart().await, drill.evict().await]
-    {
+    println!("| blow | unready | replaced | all ready | sent | lost | retried | refused |");
+    for (healed, requests) in [
+        drill.fail().await,
+        drill.quit().await,
+        drill.rolling_restart().await,
+        drill.evict().await,
+        drill.flood().await,
+    ] {
         assert!(healed && requests.sent > 0 && requests.lost == 0, "{requests:?}");
     }
 }
@@ -257,6 +303,12 @@ async fn without_readiness_requests_are_lost() {
 async fn without_a_pre_stop_requests_are_lost() {
     let drill = Drill::start(&broken("seconds: 7", "seconds: 0")).await;
     assert_ne!(drill.rolling_restart().await.1.lost, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_admission_a_flood_makes_replicas_unready() {
+    let drill = Drill::start(&broken("name: MAX_WAITS", "name: UNUSED")).await;
+    assert!(!drill.flood().await.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,8 +7,9 @@
 use crate::healing::{Pod, Pods};
 use crate::support::{Process, get};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, Probe};
+use k8s_openapi::api::core::v1::{Container, EnvVar, Probe};
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -50,8 +51,7 @@ impl Kubelet {
             if restarts > 1 {
                 sleep(Duration::from_secs((5 << (restarts - 1)).min(300))).await;
             }
-            let mut container =
-                Process::start(Process::command().env("SPIN_VARIABLE_HOSTNAME", &name));
+            let mut container = Process::start(&mut self.command(&name));
             self.update(&name, |pod| {
                 (pod.address, pod.restarts) = (Some(container.address), restarts);
             });
@@ -63,6 +63,22 @@ impl Kubelet {
                 return self.pods.send_modify(|pods| _ = pods.remove(&name));
             }
         }
+    }
+
+    /// The container as a command, with the manifest's environment. The shim takes an app's variables
+    /// by their names in capitals, the host with what Spin puts before that.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Process::command();
+        for EnvVar { name, value, .. } in self.container.env.iter().flatten() {
+            let Some(value) = value else { continue };
+            match name.as_str() {
+                "SPIN_HTTP_LISTEN_ADDR" => {} // They all have one address here.
+                "SPIN_MAX_INSTANCE_COUNT" => _ = command.env(name, value),
+                variable => _ = command.env(format!("SPIN_VARIABLE_{variable}"), value),
+            }
+        }
+        command.env("SPIN_VARIABLE_HOSTNAME", name);
+        command
     }
 
     /// Probes a container. Returns whether it has ended; else it has to be.
