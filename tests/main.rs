@@ -16,4 +16,5 @@ mod manifests;
 mod openapi;
 mod policies;
 mod process;
+mod spin;
 mod support;
