@@ -6,7 +6,6 @@ RUN rustup target add wasm32-wasip2
 # Without rust-toolchain.toml, which would have rustup fetch another toolchain; of the host and the
 # benchmark only what the workspace wants.
 COPY Cargo.toml Cargo.lock build.rs ./
-COPY .cargo .cargo
 COPY bench/Cargo.toml bench/
 COPY bench/hello/Cargo.toml bench/hello/
 COPY host/Cargo.toml host/

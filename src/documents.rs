@@ -3,10 +3,25 @@
 use crate::accept::preference;
 use crate::answer::Answer;
 use crate::problem::Problem;
-use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use spin_sdk::http::IncomingRequest;
+use std::iter::once;
+use std::ops::Range;
+
+/// A document, prepared by the build script.
+struct Document {
+    /// It as a gzip file.
+    gzip: &'static [u8],
+    /// Where its compressed data is in that.
+    deflated: Range<usize>,
+    /// Its length when inflated.
+    length: usize,
+    /// Weak, because it is the tag of both encodings.
+    etag: &'static str,
+}
+
+const PAGE: Document = include!(concat!(env!("OUT_DIR"), "/page.html.rs"));
+const OPENAPI: Document = include!(concat!(env!("OUT_DIR"), "/openapi.json.rs"));
 
 /// What a browser may do with the page: run its own script and style, and ask this server.
 const POLICY: &str = concat!(
@@ -36,8 +51,7 @@ GET  /               this list; a browser gets the control room
 
 /// Answers the OpenAPI document.
 pub fn openapi(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    let gzip = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
-    document(request, "application/json", gzip, "accept-encoding")
+    document(request, OPENAPI, "application/json", "accept-encoding")
 }
 
 /// Answers the control room to those who would rather have HTML, and a list to all others.
@@ -49,8 +63,7 @@ pub fn page(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> 
         let list = Answer::new(200, "text/plain; charset=UTF-8", LIST.as_bytes());
         return Ok(list.with_header("cache-control", "no-cache").with_header("vary", vary));
     }
-    let gzip = include_bytes!(concat!(env!("OUT_DIR"), "/page.html.gz"));
-    let page = document(request, "text/html; charset=UTF-8", gzip, vary)?;
+    let page = document(request, PAGE, "text/html; charset=UTF-8", vary)?;
     Ok(page
         .with_header("content-security-policy", POLICY)
         .with_header("cross-origin-opener-policy", "same-origin")
@@ -61,30 +74,23 @@ pub fn page(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> 
         .with_header("x-frame-options", "DENY"))
 }
 
-/// Answers a document, which is carried as a `gzip` file: as it is, inflated for those who do not
-/// accept that, or not at all for those who have it.
+/// Answers a document: compressed, inflated for those who do not accept that, or not at all for those
+/// who have it.
 fn document(
     request: &IncomingRequest,
+    Document { gzip, deflated, length, etag }: Document,
     content_type: &'static str,
-    gzip: &'static [u8],
     vary: &'static str,
 ) -> Result<Answer, Problem> {
-    // The file's head is ten bytes, its tail the checksum and the length of what it holds (RFC 1952).
-    let (deflated, tail) = gzip[10..].split_at(gzip.len() - 18);
-    let tail = tail.iter().rfold(0, |number, byte| number << 8 | u64::from(*byte));
-    // Weak, because it is that of both encodings.
-    let etag = format!("W/\"{tail:016x}\"");
-    let answer = if has(&header(request, "if-none-match"), &etag) {
+    let answer = if has(&header(request, "if-none-match"), etag) {
         Answer::empty(304)
-    } else if preference(&header(request, "accept-encoding"), &["gzip", "*"]).0.is_empty() {
-        let mut text = vec![0; (tail >> 32) as usize];
-        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        match decompress(&mut DecompressorOxide::new(), deflated, &mut text, 0, flags) {
-            (TINFLStatus::Done, ..) => Answer::new(200, content_type, text),
-            _ => return Err(Problem::Internal("the document is damaged".into())),
-        }
-    } else {
+    } else if preference(&header(request, "accept-encoding"), &["gzip", "*"]) > (0, 0) {
         Answer::new(200, content_type, gzip).with_header("content-encoding", "gzip")
+    } else {
+        let mut text = vec![0; length];
+        decompress_slice_iter_to_slice(&mut text, once(&gzip[deflated]), false, true)
+            .map_err(|_| Problem::Internal("the document is damaged".into()))?;
+        Answer::new(200, content_type, text)
     };
     Ok(answer
         .with_header("cache-control", "no-cache")
