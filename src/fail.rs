@@ -2,13 +2,13 @@
 
 use crate::answer::Answer;
 use crate::problem::Problem;
-use crate::state::State;
+use crate::state;
 use spin_sdk::http::IncomingRequest;
 
 /// Makes `/health` fail from now on. All other endpoints go on; it may be repeated.
 pub fn fail(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    if !State::is_poisoned()? {
-        State::Failed.set()?;
+    if !state::is_poisoned()? {
+        state::fail()?;
     }
     Ok(Answer::empty_object(200).with_replica())
 }

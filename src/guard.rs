@@ -1,4 +1,5 @@
-//! The guard of the kill switch: a bearer token, if the replica was given one.
+//! The guard of the kill switch: no page of another origin, and a bearer token, if the replica was
+//! given one.
 
 use crate::problem::Problem;
 use spin_sdk::http::IncomingRequest;
@@ -6,16 +7,41 @@ use spin_sdk::variables;
 use subtle::ConstantTimeEq;
 
 /// Lets `request` pass if the variable `chaos_token` is empty, or if the request carries it as
-/// `Authorization: Bearer <token>` (RFC 6750).
+/// `Authorization: Bearer <token>` (RFC 6750); but never if a browser says that another origin's
+/// page is behind it.
 ///
 /// A token that cannot be read lets nobody pass.
 pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let (site, origin) = (headers.get("sec-fetch-site"), headers.get("origin"));
+    if is_cross_origin(&site, &origin, request.authority().as_deref()) {
+        return Err(Problem::Forbidden);
+    }
     let token = variables::get("chaos_token")
         .map_err(|error| Problem::Internal(format!("chaos_token is out of reach: {error}")))?;
-    if token.is_empty() || permits(&token, &request.headers().get("authorization")) {
+    if token.is_empty() || permits(&token, &headers.get("authorization")) {
         return Ok(());
     }
     Err(Problem::Unauthorized)
+}
+
+/// Whether a browser says that the request comes from a page of another origin than `host`: by
+/// `Sec-Fetch-Site` (Fetch Metadata), or, where it sends none, as over plain HTTP, by `Origin`.
+///
+/// Whoever is no browser, such as curl or a kubelet, sends neither.
+fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> bool {
+    match (site, origin) {
+        ([], []) => false,
+        ([], [origin]) => {
+            let host_of = |scheme: &[u8]| origin.strip_prefix(scheme);
+            let origin = host_of(b"http://").or_else(|| host_of(b"https://"));
+            !origin
+                .zip(host)
+                .is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host.as_bytes()))
+        }
+        ([site], _) => !matches!(site.as_slice(), b"same-origin" | b"none"),
+        _ => true,
+    }
 }
 
 /// Whether the only one of `credentials` is `token`.
@@ -33,14 +59,13 @@ fn permits(token: &str, credentials: &[Vec<u8>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::permits;
+    fn values(values: &[&str]) -> Vec<Vec<u8>> {
+        values.iter().map(|value| value.as_bytes().to_vec()).collect()
+    }
 
     #[test]
     fn only_the_token_is_permitted() {
-        let permits = |credentials: &[&str]| {
-            let credentials: Vec<_> = credentials.iter().map(|c| c.as_bytes().to_vec()).collect();
-            permits("sesame", &credentials)
-        };
+        let permits = |credentials: &[&str]| super::permits("sesame", &values(credentials));
         assert!(permits(&["Bearer sesame"]));
         assert!(permits(&["bearer sesame"]));
         assert!(!permits(&[]));
@@ -52,5 +77,28 @@ mod tests {
         assert!(!permits(&["Bearer sesames"]));
         assert!(!permits(&["Basic sesame"]));
         assert!(!permits(&["Bearer sesame", "Bearer sesame"]));
+    }
+
+    #[test]
+    fn a_browser_tells_where_a_request_comes_from() {
+        let refused = |site: &[&str], origin: &[&str]| {
+            super::is_cross_origin(&values(site), &values(origin), Some("Here:8000"))
+        };
+        assert!(!refused(&[], &[]));
+        assert!(!refused(&["same-origin"], &["http://here:8000"]));
+        assert!(!refused(&["none"], &[]));
+        assert!(!refused(&[], &["http://here:8000"]));
+        assert!(!refused(&[], &["https://HERE:8000"]));
+        // Behind a proxy that does not forward the host, the browser knows better.
+        assert!(!refused(&["same-origin"], &["https://there"]));
+        assert!(refused(&["same-site"], &["http://here:8000"]));
+        assert!(refused(&["cross-site"], &[]));
+        assert!(refused(&["same-origin", "cross-site"], &[]));
+        assert!(refused(&[], &["http://here:8001"]));
+        assert!(refused(&[], &["http://here"]));
+        assert!(refused(&[], &["null"]));
+        assert!(refused(&[], &[""]));
+        assert!(refused(&[], &["http://here:8000", "http://here:8000"]));
+        assert!(super::is_cross_origin(&[], &values(&["http://here:8000"]), None));
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::answer::Answer;
 use crate::problem::Problem;
-use crate::state::State;
+use crate::state;
 use spin_sdk::http::IncomingRequest;
 
 /// Answers `OK` as long as nothing has been done to the replica.
 ///
 /// A replica whose state cannot be read is not healthy either.
 pub fn health(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    if State::is_poisoned()? {
+    if state::is_poisoned()? {
         return Err(Problem::Internal("the replica is poisoned".into()));
     }
     Ok(Answer::new(200, "text/plain", b"OK").with_replica())

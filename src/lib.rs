@@ -4,11 +4,13 @@
 //! outlives a request; what a replica has to remember is in `state`.
 
 mod accept;
+mod admission;
 pub mod answer;
 mod documents;
 mod fail;
 mod guard;
 mod health;
+mod keys;
 #[cfg(target_arch = "wasm32")]
 mod libc;
 #[cfg(target_arch = "wasm32")]

@@ -1,8 +1,8 @@
 //! What can be wrong with a request or a replica, and how the client is told.
 
 use crate::answer::Answer;
+use crate::wasi::keyvalue::store;
 use serde::Serialize;
-use spin_sdk::key_value;
 
 /// A reason to answer with an error. The JSON shape and the titles are those of R's plumber.
 #[derive(Debug)]
@@ -11,12 +11,16 @@ pub enum Problem {
     BadRequest(String),
     /// The request lacks the token that its endpoint wants.
     Unauthorized,
+    /// A page of another origin has made the browser send the request.
+    Forbidden,
     /// No such path.
     NotFound,
     /// The path exists, but not for this method; `allow` names those that it has.
     MethodNotAllowed { allow: &'static str },
     /// The replica is at fault; the string says how.
     Internal(String),
+    /// The replica has too much to do; `retry_after` says in how many seconds to come back.
+    Busy { retry_after: u64, detail: String },
 }
 
 /// The body of every error.
@@ -35,6 +39,10 @@ impl From<Problem> for Answer {
             Problem::Unauthorized => json(401, "401 - Unauthorized", None)
                 .with_header("www-authenticate", "Bearer")
                 .with_replica(),
+            Problem::Forbidden => {
+                let detail = "a page of another origin may not do this";
+                json(403, "403 - Forbidden", Some(detail.into())).with_replica()
+            }
             Problem::NotFound => json(404, "404 - Resource Not Found", None),
             Problem::MethodNotAllowed { allow } => {
                 json(405, "405 - Method Not Allowed", None).with_header("allow", allow)
@@ -42,12 +50,16 @@ impl From<Problem> for Answer {
             Problem::Internal(detail) => {
                 json(500, "500 - Internal server error", Some(detail)).with_replica()
             }
+            Problem::Busy { retry_after, detail } => {
+                json(503, "503 - Service Unavailable", Some(detail))
+                    .with_header("retry-after", retry_after.to_string())
+            }
         }
     }
 }
 
-impl From<key_value::Error> for Problem {
-    fn from(error: key_value::Error) -> Self {
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
         Self::Internal(format!("the replica's state is out of reach: {error}"))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::problem::Problem;
-use crate::state::State;
+use crate::state;
 use spin_sdk::http::IncomingRequest;
 
 /// Answers in full, then exits.
@@ -11,6 +11,6 @@ use spin_sdk::http::IncomingRequest;
 /// an empty 500 or a body cut short. What the exit ends is the host's to say: the embedded host
 /// ends with its guest, Spin drops the instance and lives on.
 pub fn quit(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    State::Quit.set()?;
+    state::quit()?;
     Ok(Answer::empty_object(202).with_replica().and_exit())
 }

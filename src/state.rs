@@ -1,34 +1,31 @@
-//! The replica's state: one key in the store `default`; absent means alive.
+//! The replica's state: keys in a key-value store, absent as long as it is alive.
 //!
 //! It cannot be a global variable, as it is in R: the instance that poisons the replica is gone
 //! before the next request. Whether the state outlives the process is the store's to say: the
 //! embedded host keeps it in memory, `spin up` in `.spin/` unless told otherwise.
+//!
+//! Each key is only ever set, so no request can undo what another has done at the same time.
 
-use spin_sdk::key_value::{Error, Store};
+use crate::keys::{FAILED, QUIT, STORE};
+use crate::wasi::keyvalue::store::{Error, open};
 
-const KEY: &str = "state";
-
-/// What has been done to the replica.
-#[derive(Clone, Copy)]
-pub enum State {
-    Failed,
-    Quit,
+/// Whether the replica was failed or told to quit.
+pub fn is_poisoned() -> Result<bool, Error> {
+    open(STORE)?.exists(FAILED)
 }
 
-impl State {
-    /// Whether anything has been done to the replica.
-    pub fn is_poisoned() -> Result<bool, Error> {
-        Ok(Store::open_default()?.get(KEY)?.is_some())
-    }
+/// Poisons the replica, and logs that.
+pub fn fail() -> Result<(), Error> {
+    open(STORE)?.set(FAILED, b"")?;
+    eprintln!("state: failed; its /health fails from now on");
+    Ok(())
+}
 
-    /// Makes this the replica's state and logs the change.
-    pub fn set(self) -> Result<(), Error> {
-        let (value, consequence) = match self {
-            Self::Failed => ("failed", "its /health fails from now on"),
-            Self::Quit => ("quit", "it terminates"),
-        };
-        Store::open_default()?.set(KEY, value.as_bytes())?;
-        eprintln!("state: {value}; {consequence}");
-        Ok(())
-    }
+/// Poisons the replica, has the lifeline end it, and logs that.
+pub fn quit() -> Result<(), Error> {
+    let bucket = open(STORE)?;
+    bucket.set(FAILED, b"")?;
+    bucket.set(QUIT, b"")?;
+    eprintln!("state: quit; it terminates");
+    Ok(())
 }

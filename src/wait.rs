@@ -1,5 +1,6 @@
 //! `GET /wait`: a slow answer.
 
+use crate::admission::admit;
 use crate::answer::Answer;
 use crate::problem::Problem;
 use crate::wasi::clocks::monotonic_clock::subscribe_duration;
@@ -15,11 +16,12 @@ struct Body {
     time: String,
 }
 
-/// Answers the time, after five seconds.
+/// Answers the time, after five seconds; or at once with 503, if too many waits have begun.
 ///
 /// It blocks this instance only: the host sees which event it waits for and gives its thread to
 /// others meanwhile, so that a thousand waits take as long as one.
 pub fn wait(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
+    admit(Utc::now().timestamp().unsigned_abs())?;
     subscribe_duration(WAIT).block();
     let time = Utc::now().trunc_subsecs(0).to_string();
     Ok(Answer::json(200, &Body { time }))

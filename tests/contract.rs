@@ -174,6 +174,27 @@ async fn waits_do_not_wait_for_each_other() {
     assert!(start.elapsed() < Duration::from_secs(8));
 }
 
+#[tokio::test]
+async fn pages_of_other_origins_may_not_hurt_it() {
+    let (api, _host) = server().await;
+    for headers in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:1")],
+        &[("origin", "http://there.example")],
+        &[("origin", "null")],
+    ] {
+        for path in ["/fail", "/quit"] {
+            let answer = api.send_with("POST", path, headers).await;
+            assert_eq!((answer.status, answer.header("content-type")), (403, JSON), "{headers:?}");
+            assert_eq!(answer.json("error"), "403 - Forbidden");
+            assert!(answer.json("detail").contains("another origin"));
+            assert!(!answer.header("x-replica").is_empty());
+        }
+        assert_eq!(api.send_with("GET", "/parity?int=7", headers).await.body, "odd");
+    }
+    api.assert_healthy().await;
+}
+
 /// What poisons or ends the server: put to a server that is not ours only on demand, and in this
 /// order, to one replica.
 mod destructive {
@@ -183,8 +204,10 @@ mod destructive {
     async fn a_fail_poisons_health_and_nothing_else() {
         let (api, _host) = server().await;
         api.assert_healthy().await;
-        for _ in 0..2 {
-            let answer = api.send("POST", "/fail").await;
+        let own = format!("http://{}", api.authority());
+        for headers in [&[][..], &[("sec-fetch-site", "same-origin")], &[("origin", own.as_str())]]
+        {
+            let answer = api.send_with("POST", "/fail", headers).await;
             assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
             assert_eq!(answer.header("content-type"), JSON);
             assert!(!answer.header("x-replica").is_empty());

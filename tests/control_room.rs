@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::kubelet::Kubelet;
-use crate::support::{PATIENCE, ROOT};
+use crate::support::{PATIENCE, Process, ROOT};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -139,6 +139,41 @@ async fn a_browser_sees_replicas_die_and_heal() {
     let elsewhere = "return performance.getEntriesByType('resource').map(it => it.name)
         .filter(it => new URL(it).origin !== location.origin)";
     assert_eq!(page.run(elsewhere).await, serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_hurts_nobody_and_its_own_may() {
+    let replica = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "1"));
+    let url = format!("http://{}", replica.address);
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let page = format!("http://{}/", elsewhere.local_addr().unwrap());
+    tokio::spawn(async move {
+        let empty = service_fn(async |_| Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())));
+        while let Ok((stream, _)) = elsewhere.accept().await {
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), empty));
+        }
+    });
+    let page = Browser::open(&page, "elsewhere").await;
+    for path in ["fail", "quit"] {
+        // It may be sent, but its answer may not be seen: the type says so.
+        let sent = format!(
+            "return (await fetch('{url}/{path}', {{ method: 'POST', mode: 'no-cors' }})).type"
+        );
+        assert_eq!(page.run(&sent).await, "opaque");
+        replica.api.assert_healthy().await;
+    }
+
+    page.client.goto(&url).await.unwrap();
+    page.see("body[data-state=alive]").await;
+    for _ in 0..3 {
+        page.click("#wait button:not(.copy)").await;
+    }
+    page.read("#wait ul", "refused: come back in ").await;
+    page.read("#wait ul", "200 OK").await;
+    page.click("#fail button:not(.copy)").await;
+    page.see("#confirm[open]").await;
+    page.click("#confirm button[value=yes]").await;
+    page.see("i[data-state=failing]").await;
 }
 
 #[tokio::test]

@@ -17,11 +17,12 @@ async fn host(limits: Limits) -> Host {
 
 /// Limits that a test can wait for.
 fn hasty() -> Limits {
-    Limits { read_timeout: Duration::from_millis(300), ..Limits::new(1) }
+    Limits { read_timeout: Duration::from_millis(300), ..Limits::default() }
 }
 
 #[tokio::test]
 async fn a_thousand_waits_take_as_long_as_one() {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let host = Host::new().await;
     let waits = [(); 1000].map(|()| {
         let api = host.api.clone();
@@ -39,18 +40,18 @@ async fn a_thousand_waits_take_as_long_as_one() {
 
 #[tokio::test]
 async fn more_requests_than_instances_are_refused_at_once() {
-    let host = host(Limits::new(1)).await;
+    let host = host(Limits::default()).await;
     let (one, other) = tokio::join!(host.api.get("/wait"), host.api.get("/wait"));
     let (served, refused) = if one.status == 200 { (one, other) } else { (other, one) };
     assert_eq!((served.status, refused.status), (200, 503));
     assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.json("error"), "503 - Service Unavailable");
     assert_eq!(refused.json("detail"), "every instance is busy");
-    host.api.assert_healthy().await;
 }
 
 #[tokio::test]
 async fn more_connections_than_allowed_are_refused_at_once() {
-    let host = host(Limits { connections: 2, ..Limits::new(1) }).await;
+    let host = host(Limits { connections: 2, ..Limits::default() }).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
         idle.push(TcpStream::connect(host.address).await.unwrap());
@@ -114,8 +115,17 @@ async fn odd_requests_have_their_answers() {
     for (request, start, end) in [
         // HTTP/1.0 has no host header; HTTP/1.1 must have one, and one only that can be read.
         ("GET /health HTTP/1.0\r\n\r\n".into(), "HTTP/1.0 200 ", "\r\n\r\nOK"),
-        ("GET /health HTTP/1.1\r\nconnection: close\r\n\r\n".into(), "HTTP/1.1 400 ", "}"),
-        (format!("GET /health HTTP/1.1\r\nhost: \u{e9}\r\n{CLOSE}"), "HTTP/1.1 400 ", "}"),
+        (
+            "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n".into(),
+            "HTTP/1.1 400 ",
+            r#"{"detail":"the host header is not one valid host","error":"400 - Bad Request"}"#,
+        ),
+        (format!("GET /health HTTP/1.1\r\n{CLOSE}").replace('x', "\u{e9}"), "HTTP/1.1 400 ", "}"),
+        (format!("GET /health HTTP/1.1\r\n{CLOSE}").replace('x', "a b/?"), "HTTP/1.1 400 ", "}"),
+        (format!("GET /health HTTP/1.1\r\n{CLOSE}").replace('x', "me@x"), "HTTP/1.1 400 ", "}"),
+        (format!("GET /health HTTP/1.1\r\n{CLOSE}").replace('x', ""), "HTTP/1.1 200 ", "OK"),
+        (format!("GET /health HTTP/1.1\r\n{CLOSE}").replace('x', "[::1]:1"), "HTTP/1.1 200 ", "OK"),
+        (format!("GET /health HTTP/1.1\r\nhost: x\r\n{CLOSE}"), "HTTP/1.1 400 ", "}"),
         // The forms of a target.
         (format!("GET http://y/parity?int=7 HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 200 ", "\r\n\r\nodd"),
         (format!("OPTIONS * HTTP/1.1\r\n{CLOSE}"), "HTTP/1.1 404 ", "}"),
@@ -273,4 +283,5 @@ async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
         assert!(detail.starts_with("the replica's state is out of reach: "), "{detail}");
     }
     assert_eq!(host.api.get("/parity?int=4").await.body, "even");
+    assert_eq!(host.api.get("/wait").await.status, 200, "it opened a store without max_waits");
 }

@@ -1,8 +1,14 @@
 //! The lifeline, for real: with the stores of the host.
 
+use crate::component::COMPONENT;
 use crate::support::{Host, PATIENCE};
+use hyper::Request;
 use spin_on_k8s_host::guest::{Code, Guest, Instance, Memory, linker};
 use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::wasi::Exit;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -51,6 +57,35 @@ async fn it_clears_the_state_at_start_and_returns_on_quit_only() {
     assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
     let returned = timeout(Duration::from_secs(1), lifeline).await.expect("a return in time");
     assert_eq!(returned.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_fail_at_the_same_time_does_not_undo_a_quit() {
+    let mut config = Guest::config(Memory::Kept { places: 2 });
+    config.consume_fuel(true);
+    let stores = KeyValue::new(["default"]);
+    let guest = Guest::new(config, Code::Wasm(COMPONENT), stores.clone()).unwrap();
+    let request = |path: &str| Request::post(path).body(()).unwrap().into_parts().0;
+    let bucket = stores.open("default").unwrap();
+    // The /quit comes when the /fail has taken so many instructions, until that is over before.
+    let mut moments = (100..).step_by(100);
+    for moment in &mut moments {
+        bucket.lock().clear();
+        let mut fail = guest.store();
+        fail.set_fuel(u64::MAX).unwrap();
+        fail.fuel_async_yield_interval(Some(moment)).unwrap();
+        let mut failing = pin!(guest.handle(&mut fail, request("/fail")));
+        if poll_fn(|context| Poll::Ready(failing.as_mut().poll(context).is_ready())).await {
+            break;
+        }
+        let mut quit = guest.store();
+        quit.set_fuel(u64::MAX).unwrap();
+        let exit = guest.handle(&mut quit, request("/quit")).await.unwrap_err();
+        assert!(exit.is::<Exit>(), "{exit}");
+        failing.await.unwrap();
+        assert!(bucket.lock().contains_key("quit"), "lost after {moment} instructions");
+    }
+    assert!(moments.next() > Some(1000));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::support::{PATIENCE, Process};
 use rustix::process::Signal;
 use std::fs;
 use std::net::TcpListener;
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -116,6 +116,43 @@ async fn a_token_guards_the_kill_switch() {
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
     assert!(!log.contains("chaos_token") && !log.contains("sesame"), "{log}");
+}
+
+#[tokio::test]
+async fn so_many_waits_begin_in_a_window() {
+    const MOST: usize = 3;
+    let process = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "3"));
+    // All within one window, or they would be admitted twice.
+    let now = UNIX_EPOCH.elapsed().unwrap();
+    tokio::time::sleep(Duration::from_millis(5000 - now.as_millis() as u64 % 5000)).await;
+    let waits = [(); 2 * MOST].map(|()| {
+        let api = process.api.clone();
+        tokio::spawn(async move { api.get("/wait").await })
+    });
+    let mut served = 0;
+    for wait in waits {
+        let answer = wait.await.unwrap();
+        if answer.status == 200 {
+            served += 1;
+            continue;
+        }
+        assert_eq!((answer.status, answer.header("content-type")), (503, "application/json"));
+        assert!((1..=5).contains(&answer.header("retry-after").parse::<u32>().unwrap()));
+        assert_eq!(answer.json("error"), "503 - Service Unavailable");
+        assert_eq!(answer.json("detail"), "this replica begins at most 3 waits in 5 seconds");
+    }
+    assert_eq!(served, MOST);
+    // The next window has begun.
+    assert_eq!(process.api.get("/wait").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_max_waits_that_is_no_number_is_told() {
+    let process = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "many"));
+    let answer = process.api.get("/wait").await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.json("detail"), "max_waits is not a whole number: 'many'");
+    process.api.assert_healthy().await;
 }
 
 #[test]

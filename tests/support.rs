@@ -66,6 +66,11 @@ impl Api {
         Self { base: base.trim_end_matches('/').into(), client }
     }
 
+    /// The server's host and port.
+    pub fn authority(&self) -> &str {
+        self.base.split('/').nth(2).unwrap()
+    }
+
     async fn request(
         &self,
         method: &str,
@@ -123,7 +128,7 @@ impl Host {
     }
 
     pub async fn with(code: Code<'_>, stores: KeyValue, instances: u32) -> Self {
-        Self::within(code, stores, instances, Limits::new(instances)).await
+        Self::within(code, stores, instances, Limits::default()).await
     }
 
     pub async fn within(code: Code<'_>, stores: KeyValue, instances: u32, limits: Limits) -> Self {

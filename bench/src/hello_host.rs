@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(address).await?;
-        let (limits, workers) = (Limits::new(instances), Workers::start()?);
+        let (limits, workers) = (Limits::default(), Workers::start()?);
         server::run(listener, pools, limits, workers, std::future::pending()).await;
         Ok(())
     })

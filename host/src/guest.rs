@@ -43,7 +43,6 @@ pub mod bindings {
         },
         exports: { default: async },
         with: {
-            "fermyon:spin/key-value.store": crate::key_value::Store,
             "wasi:http/types.fields": hyper::HeaderMap,
             "wasi:http/types.incoming-request": hyper::http::request::Parts,
             "wasi:http/types.outgoing-body": crate::http::OutgoingBody,
@@ -52,6 +51,8 @@ pub mod bindings {
             "wasi:io/error.error": crate::wasi::Never,
             "wasi:io/poll.pollable": crate::wasi::Pollable,
             "wasi:io/streams.output-stream": crate::wasi::OutputStream,
+            "wasi:keyvalue/atomics.cas": crate::key_value::Cas,
+            "wasi:keyvalue/store.bucket": crate::key_value::Bucket,
         },
     });
 }
@@ -60,7 +61,7 @@ pub mod bindings {
 pub struct Instance {
     /// The resources that the guest holds.
     pub table: ResourceTable,
-    /// How often the guest has called the world's functions, drops included.
+    /// How often the guest has called the world's functions, including drops.
     pub calls: u64,
     pub(crate) key_value: KeyValue,
     pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::Result;
@@ -140,6 +141,12 @@ impl HostIncomingRequest for Instance {
 
     fn path_with_query(&mut self, request: Resource<Parts>) -> Result<Option<String>> {
         Ok(self.table.get(&request)?.uri.path_and_query().map(ToString::to_string))
+    }
+
+    fn authority(&mut self, request: Resource<Parts>) -> Result<Option<String>> {
+        let Parts { uri, headers, .. } = self.table.get(&request)?;
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        Ok(uri.authority().map(Authority::as_str).or(host).map(String::from))
     }
 
     fn headers(&mut self, request: Resource<Parts>) -> Result<Resource<HeaderMap>> {

@@ -17,6 +17,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Connections that may wait to be accepted; the kernel has a limit of its own, mostly 4096.
 const BACKLOG: u32 = 16384;
 
+/// Descriptors that are not for the connections that are served: those of the process itself, and of
+/// connections that are refused.
+const RESERVED: u64 = 64;
+
+/// Connections beyond the number of instances; clients keep some for later requests.
+const SPARE_CONNECTIONS: u64 = 4096;
+
 /// Serves the spin-on-k8s component on this machine, as `spin up` would.
 ///
 /// Every request gets an instance of its own. The replica's state is kept in memory and dies with
@@ -25,7 +32,8 @@ const BACKLOG: u32 = 16384;
 ///
 /// Variables of the app are taken from the environment as Spin takes them: SPIN_VARIABLE_HOSTNAME
 /// is the name that the replica answers with, SPIN_VARIABLE_CHAOS_TOKEN the bearer token that
-/// POST /fail and POST /quit want; without one, anyone may.
+/// POST /fail and POST /quit want; without one, anyone may. SPIN_VARIABLE_MAX_WAITS is how many
+/// GET /wait may begin in five seconds; more are refused with 503.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
 struct Args {
@@ -88,8 +96,13 @@ async fn run(args: Args) -> Result<i32> {
     if variables::get("chaos_token").is_some_and(|token| token.is_empty()) {
         tracing::warn!("chaos_token is not set: whoever reaches this replica can fail and quit it");
     }
+    // What the system lets a process have open is often less than it could: 1,024, say, or 256.
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
+    let connections = u64::from(args.max_instances) + SPARE_CONNECTIONS;
+    let connections = connections.min(descriptors.saturating_sub(RESERVED).max(1)) as u32;
     println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
-    Ok(server::run(listener, pools, Limits::new(args.max_instances), workers, stop).await)
+    let limits = Limits { connections, ..Limits::default() };
+    Ok(server::run(listener, pools, limits, workers, stop).await)
 }
 
 /// Listens with room for a flood: connections beyond the backlog are lost, not refused.

@@ -6,7 +6,6 @@
 
 use crate::guest::{Code, Guest, Memory};
 use crate::key_value::KeyValue;
-use crate::server::HEALTH;
 use anyhow::Result;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,16 +13,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many places are warm; a request that does not wait has one for a fraction of a millisecond.
 const WARM: u32 = 32;
 
-/// Places besides, for [`HEALTH`] when all others are taken.
-const PROBES: u32 = 4;
-
 /// All places there are.
 pub struct Pools {
     warm: Arc<Guest>,
     cold: Arc<Guest>,
     warm_places: Arc<Semaphore>,
     cold_places: Arc<Semaphore>,
-    probe_places: Arc<Semaphore>,
 }
 
 impl Pools {
@@ -42,18 +37,15 @@ impl Pools {
             cold: guest(Memory::Returned)?,
             warm_places: places(warm_places),
             cold_places: places(cold_places),
-            probe_places: places(PROBES),
         })
     }
 
-    /// The guest that a request for `path` gets an instance of, and its place, to be held as long as
-    /// the instance lives; none if all are taken.
-    pub fn place(&self, path: &str) -> Option<(Arc<Guest>, OwnedSemaphorePermit)> {
+    /// The guest to make an instance of, and its place, to be held as long as the instance lives;
+    /// none if all are taken.
+    pub fn place(&self) -> Option<(Arc<Guest>, OwnedSemaphorePermit)> {
         let free = |guest: &Arc<Guest>, places: &Arc<Semaphore>| {
             places.clone().try_acquire_owned().ok().map(|place| (guest.clone(), place))
         };
-        free(&self.warm, &self.warm_places)
-            .or_else(|| free(&self.cold, &self.cold_places))
-            .or_else(|| if path == HEALTH { free(&self.cold, &self.probe_places) } else { None })
+        free(&self.warm, &self.warm_places).or_else(|| free(&self.cold, &self.cold_places))
     }
 }

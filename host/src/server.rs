@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
@@ -33,26 +35,25 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-impl Limits {
-    /// The default limits of a server with `instances` instances.
-    pub fn new(instances: u32) -> Self {
+impl Default for Limits {
+    fn default() -> Self {
         Self {
-            connections: instances.saturating_mul(4),
+            connections: 4096,
             read_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
         }
     }
 }
 
-/// More connections than this are a flood, whose memory is given back when half of them are gone.
-const FLOOD: usize = 256;
+/// When there were more connections than this, memory is given back each time that half are gone.
+const FEW: usize = 32;
 
 /// How long a connection that was accepted last has until its request is there: hyper closes one
 /// that has sent nothing yet.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// The path that is answered however busy the server is: a busy replica is not an ill one.
-pub const HEALTH: &str = "/health";
+/// The path that is answered on connections beyond the limit, too: a busy replica is not an ill one.
+const HEALTH: &str = "/health";
 
 /// How long to leave an exhausted system alone before accepting again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -90,7 +91,7 @@ pub async fn run(
             Some(code) = exited.recv() => break code,
             _ = second.tick() => {
                 let connected = limits.connections as usize - connections.available_permits();
-                if connected < most_connected / 2 && most_connected > FLOOD {
+                if connected < most_connected / 2 && most_connected > FEW {
                     give_back_memory();
                     most_connected = 0;
                 }
@@ -151,11 +152,8 @@ struct Server {
 impl Server {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        match head.headers.get(header::HOST).map(HeaderValue::to_str) {
-            Some(Ok(_)) => {}
-            // HTTP/1.0 has no such header.
-            None if head.version < Version::HTTP_11 => {}
-            _ => return problem(StatusCode::BAD_REQUEST, "the host header is missing or invalid"),
+        if !has_valid_host(&head) {
+            return problem(StatusCode::BAD_REQUEST, "the host header is not one valid host");
         }
         // The world has no way to read a body, so no instance need wait for it.
         if !body.is_end_stream() {
@@ -166,7 +164,7 @@ impl Server {
             }
         }
         let (result, outcome) = {
-            let Some((guest, _place)) = self.pools.place(head.uri.path()) else {
+            let Some((guest, _place)) = self.pools.place() else {
                 return busy("every instance is busy");
             };
             let mut store = guest.store();
@@ -201,6 +199,20 @@ impl Server {
     }
 }
 
+/// Whether there is one host, and a valid one; HTTP/1.0 needs none (RFC 9112, section 3.2).
+fn has_valid_host(head: &Parts) -> bool {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => head.version < Version::HTTP_11,
+        (Some(host), None) => {
+            let authority = Authority::try_from(host.as_bytes());
+            // Of a target without a host, the header is empty.
+            host.is_empty() || authority.is_ok_and(|it| !it.as_str().contains('@'))
+        }
+        _ => false,
+    }
+}
+
 /// Reads a body to its end and forgets it.
 async fn discard(mut body: Incoming) -> hyper::Result<()> {
     while let Some(frame) = body.frame().await {
@@ -218,7 +230,12 @@ fn busy(detail: &str) -> Response<Full<Bytes>> {
 
 /// An error of the host's, in the shape of the component's.
 fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
-    let body = serde_json::json!({ "error": status.to_string(), "detail": detail });
+    let reason = match status {
+        StatusCode::INTERNAL_SERVER_ERROR => "Internal server error",
+        _ => status.canonical_reason().unwrap_or_default(),
+    };
+    let error = format!("{} - {reason}", status.as_u16());
+    let body = serde_json::json!({ "error": error, "detail": detail });
     let mut response = Response::new(Full::from(body.to_string()));
     *response.status_mut() = status;
     response

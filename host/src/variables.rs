@@ -4,7 +4,8 @@ use crate::guest::Instance;
 use crate::guest::bindings::fermyon::spin::variables::{Error, Host};
 
 /// The variables with their defaults, as `spin.toml` declares them.
-pub const DEFAULTS: [(&str, &str); 2] = [("chaos_token", ""), ("hostname", "localhost")];
+pub const DEFAULTS: [(&str, &str); 3] =
+    [("chaos_token", ""), ("hostname", "localhost"), ("max_waits", "0")];
 
 /// The value of a declared variable: `SPIN_VARIABLE_<NAME>`, as for Spin, or else its default.
 pub fn get(name: &str) -> Option<String> {

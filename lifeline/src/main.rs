@@ -6,13 +6,16 @@
 //! replica's state says `quit`: the container ends with exit code 0, and the kubelet starts a new
 //! one. An error, such as a store that cannot be read, ends it as well, with another code.
 
+#[path = "../../src/keys.rs"]
+mod keys;
 #[cfg(target_arch = "wasm32")]
 #[path = "../../src/libc.rs"]
 mod libc;
 
-use spin_sdk::key_value::{Error, Store};
+use keys::{FAILED, QUIT, STORE};
 use spin_sdk::variables;
 use wasi::clocks::monotonic_clock::subscribe_duration;
+use wasi::keyvalue::store::{Error, open};
 
 wit_bindgen::generate!({ path: "../wit", world: "system", generate_all });
 
@@ -21,16 +24,17 @@ wit_bindgen::generate!({ path: "../wit", world: "system", generate_all });
 const PERIOD: u64 = 250_000_000;
 
 fn main() -> Result<(), Error> {
-    let store = Store::open_default()?;
+    let bucket = open(STORE)?;
     // A new container is a healthy one. Its store need not be new: an emptyDir outlives it.
-    store.delete("state")?;
+    bucket.delete(FAILED)?;
+    bucket.delete(QUIT)?;
     if variables::get("chaos_token").is_ok_and(|token| token.is_empty()) {
         eprintln!("chaos_token is not set: whoever reaches this replica can fail and quit it");
     }
-    while store.get("state")?.as_deref() != Some(b"quit") {
+    while !bucket.exists(QUIT)? {
         subscribe_duration(PERIOD).block();
     }
-    // The state is written before /quit is answered: leave the answer the time to get out.
+    // The key is set before /quit is answered: leave the answer the time to get out.
     subscribe_duration(PERIOD).block();
     Ok(())
 }
