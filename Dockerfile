@@ -1,7 +1,7 @@
 # The app for a cluster: a manifest and two components. Wasm, so it is the same for every
 # platform; the build stage runs natively on the builder's.
 
-FROM --platform=$BUILDPLATFORM rust:1.95-slim AS build
+FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95-slim AS build
 RUN rustup target add wasm32-wasip2
 # Without rust-toolchain.toml, which would have rustup fetch another toolchain; of the host and the
 # benchmark only what the workspace wants.

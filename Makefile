@@ -1,14 +1,23 @@
 # The components are built with the release profile, the host with one of its own (Cargo.toml).
 HOST = --locked --profile host
-IMAGE = spin-on-k8s:0.1.0
+# With the registry's name, without which podman and buildah would call it localhost/….
+IMAGE = docker.io/library/spin-on-k8s:0.1.0
+# Without attestations, which would make an index of the image: nodes of other architectures, which can
+# run it as well, would refuse that.
 BUILDER = $(or \
-	$(if $(shell docker version --format '{{.Server.Version}}' 2>/dev/null),docker build), \
+	$(if $(shell docker version --format '{{.Server.Version}}' 2>/dev/null),$(if \
+		$(shell docker buildx version 2>/dev/null), \
+			BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker buildx build --load, \
+			$(error make image needs BuildKit: install docker-buildx, or docker-buildx-plugin from Docker))), \
 	$(if $(shell command -v podman),podman build), \
 	$(if $(shell command -v buildah),buildah bud --isolation chroot), \
 	$(error make image needs docker, podman or buildah))
 
+# Where the host has to compile, too; only its types are checked, for want of their C compilers.
+OTHERS = aarch64-apple-darwin aarch64-unknown-linux-gnu
+
 help: ## List what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' Makefile
 
 run: build ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
 	target/host/spin-on-k8s $(ARGS)
@@ -30,11 +39,16 @@ test-contract: components ## Put the contract to the server at BASE_URL; DESTRUC
 	cargo test $(HOST) --workspace --test tests -- contract:: documents:: --skip destructive
 	$(if $(DESTRUCTIVE),cargo test $(HOST) --workspace --test tests destructive -- --test-threads 1)
 
-lint: components ## Check format, lints and docs
+lint: components ## Check format, lints and docs, and types on other platforms
 	cargo fmt --all --check
 	cargo clippy --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline -- --deny warnings
 	cargo clippy $(HOST) --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(HOST) --workspace --no-deps --document-private-items
+	rustup target add $(OTHERS)
+	for target in $(OTHERS); do \
+		TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true \
+			cargo check $(HOST) --target $$target -p spin-on-k8s-host --all-targets || exit; \
+	done
 
 bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 to try)
 	cargo build --locked --release --target wasm32-wasip2 -p hello
@@ -58,8 +72,13 @@ push: components ## Push the app as an OCI artefact to REF, with Spin
 	$(if $(REF),,$(error make push needs REF=registry/name:tag))
 	spin registry push --file spin.k8s.toml $(REF)
 
+# Asks the rustc that will be used, which need not be rustup's.
+HAS_WASM = [ -d "$$(rustc --print target-libdir --target wasm32-wasip2)" ]
+
 wasm-target:
-	@rustup target list --installed | grep -qx wasm32-wasip2 || \
-		{ echo "Adding the target wasm32-wasip2 to the Rust toolchain"; rustup target add wasm32-wasip2; }
+	@$(HAS_WASM) || { echo "Adding the target wasm32-wasip2 to the Rust toolchain" && \
+		rustup target add wasm32-wasip2; }
+	@$(HAS_WASM) || { echo "make: $$(command -v rustc) has no target wasm32-wasip2:" \
+		"put rustup's toolchain first in PATH, or add the target to this one" >&2; exit 1; }
 
 .PHONY: help run build components test test-contract test-faults lint bench drill fuzz image push wasm-target

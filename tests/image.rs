@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const IMAGE: &str = "localhost/spin-on-k8s-test:latest";
 /// Bytes of all layers, compressed.
-const LAYERS: u64 = 78 << 10;
+const LAYERS: u64 = 80 << 10;
 
 fn run(command: &str) -> String {
     let output = Command::new("sh").current_dir(ROOT).args(["-c", command]).output().unwrap();
@@ -82,6 +82,45 @@ impl Drop for Registry {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What `make image` would run, or says, where docker is all there is and has buildx, or not.
+fn make_with_docker(has_buildx: bool) -> String {
+    let folder = format!("{}/docker-{has_buildx}", env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&folder).unwrap();
+    let docker = format!("{folder}/docker");
+    // A server's version, and that of buildx.
+    fs::write(&docker, format!("#!/bin/sh\n[ $1 = version ] || {has_buildx} && echo 28.2.2\n"))
+        .unwrap();
+    run(&format!("chmod +x {docker}"));
+    let make = format!("PATH={folder}:$PATH make --dry-run image 2>&1");
+    let output = Command::new("sh").current_dir(ROOT).args(["-c", &make]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn docker_builds_it_with_buildkit_and_without_attestations() {
+    let builds = make_with_docker(true);
+    let expected =
+        "BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker buildx build --load --tag docker.io/library/";
+    assert!(
+        builds.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(expected),
+        "{builds}"
+    );
+    let refused = make_with_docker(false);
+    assert!(refused.contains("make image needs BuildKit: install docker-buildx"), "{refused}");
+    assert_eq!(refused.lines().count(), 1, "{refused}");
+}
+
+#[test]
+fn the_builder_is_named_with_its_registry() {
+    let dockerfile = fs::read_to_string(format!("{ROOT}/Dockerfile")).unwrap();
+    let bases = dockerfile.lines().filter(|line| line.starts_with("FROM "));
+    for base in
+        bases.map(|line| line.split(' ').rfind(|word| word.contains(':') || *word == "scratch"))
+    {
+        assert!(base.is_some_and(|it| it == "scratch" || it.starts_with("docker.io/")), "{base:?}");
     }
 }
 
