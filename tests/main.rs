@@ -12,6 +12,7 @@ mod hostile_guests;
 mod image;
 mod kubelet;
 mod lifeline;
+mod linters;
 mod manifests;
 mod openapi;
 mod policies;
