@@ -2,11 +2,19 @@
 
 use wasmtime::Config;
 
+/// How far a guest's linear memory can grow, in bytes; it starts with 64 KiB.
+pub const MEMORY_LIMIT: usize = 8 << 20;
+
 /// The settings that the compiled code depends on.
 pub fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        // Addresses for what a memory may grow to. Four gigabytes and a guard region of 32 MiB, as by
+        // default, spare the bounds checks, but a kernel with 39-bit addresses has room for 120 such.
+        .memory_reservation(MEMORY_LIMIT as u64)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(64 << 10)
         // An image would be one more mapping for each memory, and the system has 65,530 for all.
         .memory_init_cow(false);
     config

@@ -1,6 +1,7 @@
 //! The component, compiled and linked, and its instances: one per request.
 
 use crate::codegen;
+pub use crate::codegen::MEMORY_LIMIT;
 use crate::http::{OutgoingResponse, ResponseOutparam};
 use crate::key_value::KeyValue;
 use crate::wasi;
@@ -11,11 +12,8 @@ use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::error::{Context, Result};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
-    StoreLimitsBuilder, UpdateDeadline,
+    StoreLimitsBuilder, Trap, UpdateDeadline,
 };
-
-/// How far a guest's linear memory can grow, in bytes; it starts with 64 KiB.
-pub const MEMORY_LIMIT: usize = 8 << 20;
 
 /// How far each of its tables can grow, in elements.
 const TABLE_LIMIT: usize = 10_000;
@@ -174,13 +172,33 @@ impl Guest {
     /// Runs `request` in a new instance in `store`, which has the outcome then.
     ///
     /// # Errors
-    /// If the guest traps, exits or exceeds a limit; the error tells which. There may be an outcome
-    /// all the same.
+    /// If the guest traps, exits or exceeds a limit, or if there is [`NoRoom`] for it; the error tells
+    /// which. There may be an outcome all the same.
     pub async fn handle(&self, store: &mut Store<Instance>, request: Parts) -> Result<()> {
         let table = &mut store.data_mut().table;
         let (request, response) = (table.push(request)?, table.push(ResponseOutparam)?);
-        let replica = self.pre.instantiate_async(&mut *store).await?;
-        replica.wasi_http_incoming_handler().call_handle(store, request, response).await
+        let handled = async {
+            let replica = self.pre.instantiate_async(&mut *store).await?;
+            let handler = replica.wasi_http_incoming_handler();
+            handler.call_handle(&mut *store, request, response).await
+        };
+        match handled.await {
+            // What goes wrong before a guest has done anything, and is not its doing.
+            Err(error) if store.data().calls == 0 && !error.is::<Trap>() => {
+                Err(error.context(NoRoom))
+            }
+            result => result,
+        }
+    }
+}
+
+/// The system has no memory, or no addresses, for another instance.
+#[derive(Debug)]
+pub struct NoRoom;
+
+impl std::fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("no room for another instance")
     }
 }
 

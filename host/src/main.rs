@@ -5,10 +5,11 @@ use clap::Parser;
 use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
-use spin_on_k8s_host::server::Limits;
+use spin_on_k8s_host::server::{Limits, REFUSALS};
 use spin_on_k8s_host::workers::Workers;
 use spin_on_k8s_host::{server, variables};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
@@ -17,9 +18,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Connections that may wait to be accepted; the kernel has a limit of its own, mostly 4096.
 const BACKLOG: u32 = 16384;
 
-/// Descriptors that are not for the connections that are served: those of the process itself, and of
-/// connections that are refused.
-const RESERVED: u64 = 64;
+/// Descriptors for what comes and goes, such as the listing of those that are open.
+const MARGIN: usize = 8;
 
 /// Connections beyond the number of instances; clients keep some for later requests.
 const SPARE_CONNECTIONS: u64 = 4096;
@@ -37,14 +37,14 @@ const SPARE_CONNECTIONS: u64 = 4096;
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
 struct Args {
-    /// Address and port to listen on; port 0 picks a free one
+    /// Address or name, and port to listen on; without the former all addresses, port 0 picks a free one
     #[arg(
         long,
         value_name = "ADDRESS",
         env = "SPIN_HTTP_LISTEN_ADDR",
         default_value = "127.0.0.1:8000"
     )]
-    listen: SocketAddr,
+    listen: String,
 
     /// Component to run instead of the one carried inside
     #[arg(long, value_name = "FILE")]
@@ -91,22 +91,51 @@ async fn run(args: Args) -> Result<i32> {
         });
     };
     let listener =
-        listen(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
+        listen(&args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
-    if variables::get("chaos_token").is_some_and(|token| token.is_empty()) {
-        tracing::warn!("chaos_token is not set: whoever reaches this replica can fail and quit it");
+    match variables::get("chaos_token").as_deref() {
+        Some("") => {
+            tracing::warn!(
+                "chaos_token is not set: whoever reaches this replica can fail and quit it"
+            );
+        }
+        Some(token) if token.trim().is_empty() => {
+            tracing::warn!(
+                "chaos_token is nothing but white space: nobody can fail or quit this replica"
+            );
+        }
+        _ => {}
     }
-    // What the system lets a process have open is often less than it could: 1,024, say, or 256.
+    // What the system lets a process have open is often less than it could be: 1,024, say, or 256.
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
+    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + REFUSALS + MARGIN;
     let connections = u64::from(args.max_instances) + SPARE_CONNECTIONS;
-    let connections = connections.min(descriptors.saturating_sub(RESERVED).max(1)) as u32;
+    let connections = connections.min(descriptors.saturating_sub(taken as u64).max(1)) as u32;
     println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
     let limits = Limits { connections, ..Limits::default() };
     Ok(server::run(listener, pools, limits, workers, stop).await)
 }
 
+/// Listens on the first address of `name` that can be had.
+fn listen(name: &str) -> io::Result<TcpListener> {
+    let mut names = vec![name.to_owned()];
+    if name.starts_with(':') {
+        names = vec![format!("[::]{name}"), format!("0.0.0.0{name}")];
+    }
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for name in names {
+        for address in name.to_socket_addrs()? {
+            result = bind(address);
+            if result.is_ok() {
+                return result;
+            }
+        }
+    }
+    result
+}
+
 /// Listens with room for a flood: connections beyond the backlog are lost, not refused.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

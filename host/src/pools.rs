@@ -3,6 +3,9 @@
 //! There are two pools, because memory is either quick or given back: a few warm places, which serve
 //! all requests that are short, and many cold ones for when they do not suffice. So the host is as
 //! small after a flood as it was before.
+//!
+//! A few more warm places are for probes alone. A busy replica is not an ill one, and the memory of
+//! these is there even when the system has no more.
 
 use crate::guest::{Code, Guest, Memory};
 use crate::key_value::KeyValue;
@@ -13,11 +16,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many places are warm; a request that does not wait has one for a fraction of a millisecond.
 const WARM: u32 = 32;
 
+/// Places besides, for probes when all others are taken.
+const PROBES: u32 = 4;
+
 /// All places there are.
 pub struct Pools {
     warm: Arc<Guest>,
     cold: Arc<Guest>,
     warm_places: Arc<Semaphore>,
+    probe_places: Arc<Semaphore>,
     cold_places: Arc<Semaphore>,
 }
 
@@ -33,19 +40,22 @@ impl Pools {
             |memory| Guest::new(Guest::config(memory), code, key_value.clone()).map(Arc::new);
         let places = |places| Arc::new(Semaphore::new(places as usize));
         Ok(Self {
-            warm: guest(Memory::Kept { places: warm_places })?,
+            warm: guest(Memory::Kept { places: warm_places + PROBES })?,
             cold: guest(Memory::Returned)?,
             warm_places: places(warm_places),
+            probe_places: places(PROBES),
             cold_places: places(cold_places),
         })
     }
 
     /// The guest to make an instance of, and its place, to be held as long as the instance lives;
     /// none if all are taken.
-    pub fn place(&self) -> Option<(Arc<Guest>, OwnedSemaphorePermit)> {
+    pub fn place(&self, is_probe: bool) -> Option<(Arc<Guest>, OwnedSemaphorePermit)> {
         let free = |guest: &Arc<Guest>, places: &Arc<Semaphore>| {
             places.clone().try_acquire_owned().ok().map(|place| (guest.clone(), place))
         };
-        free(&self.warm, &self.warm_places).or_else(|| free(&self.cold, &self.cold_places))
+        free(&self.warm, &self.warm_places)
+            .or_else(|| if is_probe { free(&self.warm, &self.probe_places) } else { None })
+            .or_else(|| free(&self.cold, &self.cold_places))
     }
 }

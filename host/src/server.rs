@@ -1,5 +1,6 @@
 //! Brings requests to guests, within limits, until told to stop.
 
+use crate::guest::NoRoom;
 use crate::pools::Pools;
 use crate::wasi::Exit;
 use crate::workers::Workers;
@@ -45,14 +46,17 @@ impl Default for Limits {
     }
 }
 
+/// Connections beyond the limit, at the same time: to be refused, or to probe.
+pub const REFUSALS: usize = 64;
+
 /// When there were more connections than this, memory is given back each time that half are gone.
 const FEW: usize = 32;
 
-/// How long a connection that was accepted last has until its request is there: hyper closes one
-/// that has sent nothing yet.
+/// How long a connection has until its request is there, if it was accepted last (hyper closes one that
+/// has sent nothing yet) or beyond the limit (it must not keep others from being refused).
 const LINGER: Duration = Duration::from_millis(100);
 
-/// The path that is answered on connections beyond the limit, too: a busy replica is not an ill one.
+/// The path of probes, which are answered beyond the limits, too: a busy replica is not an ill one.
 const HEALTH: &str = "/health";
 
 /// How long to leave an exhausted system alone before accepting again.
@@ -71,6 +75,7 @@ pub async fn run(
 ) -> i32 {
     let (exit, mut exited) = mpsc::channel(1);
     let connections = Arc::new(Semaphore::new(limits.connections as usize));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let server = Arc::new(Server { pools, read_timeout: limits.read_timeout, exit });
     let graceful = GracefulShutdown::new();
     let mut second = interval(Duration::from_secs(1));
@@ -101,14 +106,20 @@ pub async fn run(
         };
         let Ok(stream) = stream.into_std() else { continue };
         let (server, watcher) = (server.clone(), graceful.watcher());
-        let admitted = connections.clone().try_acquire_owned().ok();
+        let place = connections.clone().try_acquire_owned();
+        let admitted = place.is_ok();
+        let place = match place {
+            Ok(place) => Ok(place),
+            // The next ones wait in the kernel until one that was refused is gone.
+            Err(_) => refusals.clone().acquire_owned().await,
+        };
         workers.spawn(async move {
             // A connection that breaks is the client's loss, and nobody else's.
             if let Ok(stream) = TcpStream::from_std(stream) {
                 let _ = stream.set_nodelay(true);
-                let _ = watcher.watch(serve(server, stream, admitted.is_some())).await;
+                let _ = watcher.watch(serve(server, stream, admitted)).await;
             }
-            drop(admitted);
+            drop(place);
         });
     };
     drop(listener);
@@ -125,7 +136,7 @@ fn serve(
     stream: TcpStream,
     admitted: bool,
 ) -> impl GracefulConnection<Error = hyper::Error> {
-    let read_timeout = server.read_timeout;
+    let read_timeout = if admitted { server.read_timeout } else { LINGER };
     let service = service_fn(move |request: Request<Incoming>| {
         let server = server.clone();
         async move {
@@ -164,7 +175,7 @@ impl Server {
             }
         }
         let (result, outcome) = {
-            let Some((guest, _place)) = self.pools.place() else {
+            let Some((guest, _place)) = self.pools.place(head.uri.path() == HEALTH) else {
                 return busy("every instance is busy");
             };
             let mut store = guest.store();
@@ -188,6 +199,9 @@ impl Server {
         if let Some(&Exit(code)) = error.downcast_ref() {
             let _ = self.exit.try_send(code);
             return problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has exited");
+        }
+        if error.is::<NoRoom>() {
+            return busy("no memory for another instance");
         }
         tracing::error!("guest: {error:#}");
         match error.downcast_ref() {
@@ -241,6 +255,7 @@ fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
