@@ -37,16 +37,22 @@ impl Answer {
             .with_header("content-length", length)
     }
 
-    /// An answer with `value` as JSON.
+    /// An answer with `value` as JSON, not to be stored: a time, or an error.
     pub fn json(status: u16, value: &impl Serialize) -> Self {
         // Serialization fails only on maps with keys that are no strings; there are none.
         let body = serde_json::to_vec(value).unwrap_or_default();
-        Self::new(status, "application/json", body)
+        Self::new(status, "application/json", body).not_to_be_stored()
     }
 
     /// R's empty list, `{}`: done, nothing to tell.
     pub fn empty_object(status: u16) -> Self {
-        Self::new(status, "application/json", b"{}")
+        Self::new(status, "application/json", b"{}").not_to_be_stored()
+    }
+
+    /// The same answer, which tells of a moment or of a replica: a cache that kept it would show a
+    /// failed replica healthy.
+    pub fn not_to_be_stored(self) -> Self {
+        self.with_header("cache-control", "no-store")
     }
 
     /// The same answer with one more header.

@@ -51,7 +51,9 @@ GET  /               this list; a browser gets the control room
 
 /// Answers the OpenAPI document.
 pub fn openapi(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    document(request, OPENAPI, "application/json", "accept-encoding")
+    let openapi = document(request, OPENAPI, "application/json", "accept-encoding")?;
+    // For viewers and editors of other origins; there is nothing of the replica in it.
+    Ok(openapi.with_header("access-control-allow-origin", "*"))
 }
 
 /// Answers the control room to those who would rather have HTML, and a list to all others.

@@ -10,7 +10,9 @@ use subtle::ConstantTimeEq;
 /// `Authorization: Bearer <token>` (RFC 6750); but never if a browser says that another origin's
 /// page is behind it.
 ///
-/// A token that cannot be read lets nobody pass.
+/// The white space around a token is no part of it: a secret that was made from a file ends with a
+/// line's end, which no client could send. A token that is nothing but white space, or that cannot be
+/// read, lets nobody pass.
 pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let (site, origin) = (headers.get("sec-fetch-site"), headers.get("origin"));
@@ -19,7 +21,7 @@ pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
     }
     let token = variables::get("chaos_token")
         .map_err(|error| Problem::Internal(format!("chaos_token is out of reach: {error}")))?;
-    if token.is_empty() || permits(&token, &headers.get("authorization")) {
+    if token.is_empty() || permits(token.trim(), &headers.get("authorization")) {
         return Ok(());
     }
     Err(Problem::Unauthorized)
@@ -44,14 +46,16 @@ fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> 
     }
 }
 
-/// Whether the only one of `credentials` is `token`.
+/// Whether the only one of `credentials` is `token`, which is not empty.
 ///
 /// How long the comparison takes tells nothing of the token but its length.
 fn permits(token: &str, credentials: &[Vec<u8>]) -> bool {
     let [credentials] = credentials else { return false };
     match credentials.split_at_checked("Bearer ".len()) {
         Some((scheme, given)) => {
-            scheme.eq_ignore_ascii_case(b"Bearer ") && given.ct_eq(token.as_bytes()).into()
+            scheme.eq_ignore_ascii_case(b"Bearer ")
+                && !token.is_empty()
+                && given.ct_eq(token.as_bytes()).into()
         }
         None => false,
     }
@@ -77,6 +81,7 @@ mod tests {
         assert!(!permits(&["Bearer sesames"]));
         assert!(!permits(&["Basic sesame"]));
         assert!(!permits(&["Bearer sesame", "Bearer sesame"]));
+        assert!(!super::permits("", &values(&["Bearer "])));
     }
 
     #[test]

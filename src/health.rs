@@ -12,5 +12,5 @@ pub fn health(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     if state::is_poisoned()? {
         return Err(Problem::Internal("the replica is poisoned".into()));
     }
-    Ok(Answer::new(200, "text/plain", b"OK").with_replica())
+    Ok(Answer::new(200, "text/plain", b"OK").not_to_be_stored().with_replica())
 }

@@ -175,6 +175,25 @@ async fn waits_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn what_tells_of_a_moment_is_not_to_be_stored() {
+    let (api, _host) = server().await;
+    for (method, target, stored) in [
+        ("GET", "/parity?int=7", ""),
+        ("GET", "/parity", "no-store"),
+        ("POST", "/parity?int=7", "no-store"),
+        ("GET", "/wait", "no-store"),
+        ("GET", "/health", "no-store"),
+        ("GET", "/fail", "no-store"),
+        ("GET", "/nope", "no-store"),
+        ("GET", "/", "no-cache"),
+        ("GET", "/openapi.json", "no-cache"),
+    ] {
+        let answer = api.send(method, target).await;
+        assert_eq!(answer.header("cache-control"), stored, "{method} {target}");
+    }
+}
+
+#[tokio::test]
 async fn pages_of_other_origins_may_not_hurt_it() {
     let (api, _host) = server().await;
     for headers in [
@@ -189,6 +208,7 @@ async fn pages_of_other_origins_may_not_hurt_it() {
             assert_eq!(answer.json("error"), "403 - Forbidden");
             assert!(answer.json("detail").contains("another origin"));
             assert!(!answer.header("x-replica").is_empty());
+            assert_eq!(answer.header("cache-control"), "no-store");
         }
         assert_eq!(api.send_with("GET", "/parity?int=7", headers).await.body, "odd");
     }
@@ -210,11 +230,13 @@ mod destructive {
             let answer = api.send_with("POST", "/fail", headers).await;
             assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
             assert_eq!(answer.header("content-type"), JSON);
+            assert_eq!(answer.header("cache-control"), "no-store");
             assert!(!answer.header("x-replica").is_empty());
         }
         for _ in 0..3 {
             let answer = api.get("/health").await;
             assert_eq!((answer.status, answer.header("content-type")), (500, JSON));
+            assert_eq!(answer.header("cache-control"), "no-store");
             assert_eq!(answer.json("error"), "500 - Internal server error");
             assert!(answer.json("detail").contains("poisoned"));
             assert!(!answer.header("x-replica").is_empty());
@@ -228,6 +250,7 @@ mod destructive {
         let (api, _host) = server().await;
         let answer = api.send("POST", "/quit").await;
         assert_eq!((answer.status, answer.body.as_str()), (202, "{}"));
+        assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("content-type"), JSON);
         assert_eq!(answer.header("content-length"), "2");
         assert!(!answer.header("x-replica").is_empty());

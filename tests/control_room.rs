@@ -45,6 +45,9 @@ async fn deployment() -> String {
     url
 }
 
+/// A prefix that the ingress strips from a path.
+const PREFIX: &str = "/sub/path";
+
 /// The ingress: every request to the next of the ready replicas; 502 if that refuses it.
 async fn forward(
     kubelet: Arc<Kubelet>,
@@ -56,7 +59,9 @@ async fn forward(
     let answer = async {
         let address = ready.get(turn % ready.len().max(1))?.address?;
         let (mut head, _) = request.into_parts();
-        head.uri = format!("http://{address}{}", head.uri).parse::<Uri>().ok()?;
+        let target = head.uri.to_string();
+        let target = target.strip_prefix(PREFIX).unwrap_or(&target).trim_start_matches('/');
+        head.uri = format!("http://{address}/{target}").parse::<Uri>().ok()?;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let (head, body) = client
             .request(Request::from_parts(head, Empty::<Bytes>::new()))
@@ -174,6 +179,23 @@ async fn a_page_of_another_origin_hurts_nobody_and_its_own_may() {
     page.see("#confirm[open]").await;
     page.click("#confirm button[value=yes]").await;
     page.see("i[data-state=failing]").await;
+}
+
+#[tokio::test]
+async fn the_page_works_below_a_prefix() {
+    let root = deployment().await;
+    for prefix in [PREFIX.into(), format!("{PREFIX}/")] {
+        let page =
+            Browser::open(&format!("{}{prefix}", root.trim_end_matches('/')), "prefix").await;
+        page.see("body[data-state=alive]").await;
+        page.click("#parity button:not(.copy)").await;
+        page.read("#parity output", "odd").await;
+        let curl = format!("curl -i '{}{PREFIX}/parity?int=7'", root.trim_end_matches('/'));
+        assert_eq!(page.text("#parity code").await, curl);
+        let document =
+            "return (await (await fetch(document.querySelector('footer a'))).json()).openapi";
+        assert_eq!(page.run(document).await, "3.1.0");
+    }
 }
 
 #[tokio::test]

@@ -94,6 +94,15 @@ async fn a_document_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn pages_of_any_origin_may_read_the_openapi_document_alone() {
+    let (api, _host) = server().await;
+    for (path, allowed) in [("/openapi.json", "*"), ("/", ""), ("/health", ""), ("/nope", "")] {
+        let answer = api.send_with("GET", path, &[BROWSER, ("origin", "http://there")]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), allowed, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_may_do_little() {
     let (api, _host) = server().await;
     let answer = api.send_with("GET", "/", &[BROWSER]).await;

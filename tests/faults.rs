@@ -1,7 +1,7 @@
 //! Faults that the host must survive, at full size. The host is a process of its own here, since
 //! its memory and its file descriptors are counted. `SOAK=10` makes the soak ten times as long.
 
-use crate::support::{Api, PATIENCE, Process};
+use crate::support::{Api, HOST, PATIENCE, Process, get};
 use chrono::NaiveDateTime;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -75,6 +76,7 @@ async fn flood(mut stream: TcpStream, until: Instant) -> Flood {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(target_os = "linux"), ignore = "it reads /proc")]
 async fn a_flood_of_waits_leaves_room_for_the_rest() {
     const MOST: usize = 200;
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
@@ -142,6 +144,64 @@ fn blocking_status(address: SocketAddr, target: &str) -> u16 {
     answer[9..12].parse().unwrap()
 }
 
+/// The host under a limit of the shell's, with as many connections in `/wait` as it lets; `/health` is
+/// well and quick all the while. Returns how often the waits were served, and how often refused.
+async fn waits_under(limit: &str, instances: usize, waits: usize) -> (usize, usize) {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
+    let run = format!("{limit} && exec \"$0\" --max-instances {instances}");
+    let mut shell = Command::new("sh");
+    shell.env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0").args(["-c", &run, HOST]);
+    let process = Process::start(&mut shell);
+    let waits: Vec<_> = (0..waits)
+        .map(|_| {
+            let address = process.address;
+            tokio::spawn(async move { get(address, "/wait").await.unwrap()[9..12].to_owned() })
+        })
+        .collect();
+    let address = process.address;
+    let until = Instant::now() + Duration::from_secs(4);
+    let health = std::thread::spawn(move || {
+        let mut slowest = Duration::ZERO;
+        while Instant::now() < until {
+            let start = Instant::now();
+            assert_eq!(blocking_status(address, "/health"), 200);
+            slowest = start.elapsed().max(slowest);
+        }
+        slowest
+    });
+    let (mut served, mut refused) = (0, 0);
+    for wait in waits {
+        match wait.await.unwrap().as_str() {
+            "200" => served += 1,
+            "503" => refused += 1,
+            status => panic!("{status}"),
+        }
+    }
+    let slowest = health.join().unwrap();
+    println!("{limit}: {served} served, {refused} refused, /health within {slowest:?}");
+    assert!(slowest < Duration::from_millis(100), "{slowest:?}");
+    (served, refused)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_descriptors_leave_one_for_health() {
+    for (limit, waits) in [(256, 400), (1024, 1200)] {
+        let (served, refused) = waits_under(&format!("ulimit -n {limit}"), 1000, waits).await;
+        assert_eq!(served + refused, waits);
+        assert!(served > limit / 2 && refused > waits - limit, "{served} and {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(target_os = "linux"), ignore = "addresses are limited on Linux only")]
+async fn instances_fit_few_addresses() {
+    // 39 bits of addresses, of which the kernel has half, are 256 GiB.
+    assert_eq!(waits_under("ulimit -v 134217728", 1000, 1000).await, (1000, 0));
+    // Where they do not fit, they are refused.
+    let (served, refused) = waits_under("ulimit -v 6291456", 1000, 1000).await;
+    assert!(served > 0 && refused > 0 && served + refused == 1000);
+}
+
 /// What a soak sends, and the status that comes back; none where the client hangs up in the middle.
 const SOAK: [(&str, Option<u16>); 12] = [
     ("GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n\r\n", Some(200)),
@@ -159,6 +219,7 @@ const SOAK: [(&str, Option<u16>); 12] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(target_os = "linux"), ignore = "it reads /proc")]
 async fn a_soak_leaves_nothing_behind() {
     const CLIENTS: usize = 16;
     let factor: usize = std::env::var("SOAK").map_or(1, |factor| factor.parse().unwrap());

@@ -47,6 +47,27 @@ async fn more_requests_than_instances_are_refused_at_once() {
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(refused.json("error"), "503 - Service Unavailable");
     assert_eq!(refused.json("detail"), "every instance is busy");
+    assert_eq!(refused.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn a_busy_replica_is_not_an_ill_one() {
+    let host = host(Limits::default()).await;
+    let api = host.api.clone();
+    let wait = tokio::spawn(async move {
+        loop {
+            // The request below may have the instance at this moment.
+            let status = api.get("/wait").await.status;
+            if status != 503 {
+                return status;
+            }
+        }
+    });
+    while host.api.get("/parity?int=7").await.status != 503 {}
+    for _ in 0..10 {
+        host.api.assert_healthy().await;
+    }
+    assert_eq!(wait.await.unwrap(), 200);
 }
 
 #[tokio::test]

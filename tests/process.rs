@@ -1,6 +1,6 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
-use crate::support::{PATIENCE, Process};
+use crate::support::{Api, PATIENCE, Process};
 use rustix::process::Signal;
 use std::fs;
 use std::net::TcpListener;
@@ -91,6 +91,43 @@ async fn variables_come_from_the_environment() {
 }
 
 #[tokio::test]
+async fn it_listens_on_all_addresses_of_a_name() {
+    for (listen, addresses) in [
+        ("localhost:0", &["localhost"][..]),
+        ("[::]:0", &["127.0.0.1", "[::1]"]),
+        (":0", &["127.0.0.1", "[::1]"]),
+    ] {
+        let process = Process::start(Process::command().args(["--listen", listen]));
+        for address in addresses {
+            if TcpListener::bind(format!("{address}:0")).is_err() {
+                println!("SKIPPED: {address}, which this machine does not have");
+                continue;
+            }
+            let api = Api::new(&format!("http://{address}:{}", process.address.port()));
+            api.assert_healthy().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_white_space_around_a_token_is_no_part_of_it() {
+    let mut guarded = Process::command();
+    let guarded = Process::start(guarded.env("SPIN_VARIABLE_CHAOS_TOKEN", " sesame\r\n"));
+    let sesame = [("authorization", "Bearer sesame")];
+    assert_eq!(guarded.api.send_with("POST", "/fail", &sesame).await.status, 200);
+
+    let mut locked = Process::command();
+    let mut locked = Process::start(locked.env("SPIN_VARIABLE_CHAOS_TOKEN", "\n"));
+    for token in ["", "Bearer", "Bearer ", "Bearer \t"] {
+        let headers = [("authorization", token)];
+        assert_eq!(locked.api.send_with("POST", "/fail", &headers).await.status, 401, "{token:?}");
+    }
+    locked.signal(Signal::TERM);
+    let (_, log) = locked.end().await;
+    assert!(log.contains("chaos_token is nothing but white space") && log.lines().count() == 1);
+}
+
+#[tokio::test]
 async fn a_token_guards_the_kill_switch() {
     let mut process = Process::start(Process::command().env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame"));
     for path in ["/fail", "/quit"] {
@@ -175,7 +212,7 @@ fn start_up_errors_are_one_clear_line() {
         (["--component", &module], 1, "not a component"),
         (["--component", &empty], 1, "wrong world"),
         (["--max-instances", "0"], 2, "--max-instances"),
-        (["--listen", "nowhere"], 2, "--listen"),
+        (["--listen", "nowhere"], 1, "cannot listen on nowhere: "),
         (["--port", "1"], 2, "--port"),
     ] {
         let output = Process::command().args(args).output().unwrap();

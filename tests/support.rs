@@ -23,6 +23,9 @@ use tokio::time::timeout;
 /// The repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// The host's binary.
+pub const HOST: &str = env!("CARGO_BIN_EXE_spin-on-k8s");
+
 /// Longer than anything takes that is expected to happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -175,7 +178,7 @@ pub struct Process {
 impl Process {
     /// The command, not yet run, on a free port.
     pub fn command() -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spin-on-k8s"));
+        let mut command = Command::new(HOST);
         command.env_clear().env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0");
         command
     }

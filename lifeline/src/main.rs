@@ -28,8 +28,16 @@ fn main() -> Result<(), Error> {
     // A new container is a healthy one. Its store need not be new: an emptyDir outlives it.
     bucket.delete(FAILED)?;
     bucket.delete(QUIT)?;
-    if variables::get("chaos_token").is_ok_and(|token| token.is_empty()) {
-        eprintln!("chaos_token is not set: whoever reaches this replica can fail and quit it");
+    match variables::get("chaos_token").as_deref() {
+        Ok("") => {
+            eprintln!("chaos_token is not set: whoever reaches this replica can fail and quit it");
+        }
+        Ok(token) if token.trim().is_empty() => {
+            eprintln!(
+                "chaos_token is nothing but white space: nobody can fail or quit this replica"
+            );
+        }
+        _ => {}
     }
     while !bucket.exists(QUIT)? {
         subscribe_duration(PERIOD).block();
