@@ -3,11 +3,12 @@
 
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95-slim AS build
 RUN rustup target add wasm32-wasip2
-# Without rust-toolchain.toml, which would have rustup fetch another toolchain; of the host and the
-# benchmark only what the workspace wants.
+# Without rust-toolchain.toml, which would have rustup fetch another toolchain; of the host, the
+# demo and the benchmark only what the workspace wants.
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY bench/Cargo.toml bench/
 COPY bench/hello/Cargo.toml bench/hello/
+COPY demo/Cargo.toml demo/
 COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src

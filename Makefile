@@ -22,6 +22,10 @@ help: ## List what can be made
 run: build ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
 	target/host/spin-on-k8s $(ARGS)
 
+demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--replicas 5")
+	cargo build $(HOST) -p spin-on-k8s-host -p spin-on-k8s-demo
+	target/host/spin-on-k8s-demo $(ARGS)
+
 build: components ## Build the components, and the host that carries one
 	cargo build $(HOST) -p spin-on-k8s-host
 
@@ -81,4 +85,4 @@ wasm-target:
 	@$(HAS_WASM) || { echo "make: $$(command -v rustc) has no target wasm32-wasip2:" \
 		"put rustup's toolchain first in PATH, or add the target to this one" >&2; exit 1; }
 
-.PHONY: help run build components test test-contract test-faults lint bench drill fuzz image push wasm-target
+.PHONY: help run demo build components test test-contract test-faults lint bench drill fuzz image push wasm-target

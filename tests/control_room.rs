@@ -1,81 +1,48 @@
 //! The page, in a real browser, in front of three replicas under the test kubelet.
 
 use crate::browser::Browser;
-use crate::kubelet::Kubelet;
-use crate::support::{PATIENCE, Process, ROOT};
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Bytes, Incoming};
+use crate::support::{HOST, PATIENCE, Process, ROOT};
+use http_body_util::Empty;
+use hyper::Response;
+use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
+use spin_on_k8s_demo::kubelet::{Kubelet, Pod};
+use spin_on_k8s_demo::service::Service;
 use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-
-const NAMES: [&str; 3] =
-    ["spin-on-k8s-5d9c7b-4kxvq", "spin-on-k8s-5d9c7b-h8z2m", "spin-on-k8s-5d9c7b-tw6jn"];
-
-/// Deploys three replicas behind an ingress; returns its URL.
-async fn deployment() -> String {
-    let kubelet = Kubelet::new(include_str!("../k8s/deployment.yaml"));
-    for name in NAMES {
-        tokio::spawn(kubelet.clone().run(name.into()));
-    }
-    let mut pods = kubelet.pods.subscribe();
-    let ready = pods.wait_for(|pods| pods.values().filter(|pod| pod.is_endpoint()).count() == 3);
-    timeout(PATIENCE, ready).await.expect("replicas that get ready").unwrap();
-
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let turn = Arc::new(AtomicUsize::new(0));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (kubelet, turn) = (kubelet.clone(), turn.clone());
-            let forward = service_fn(move |request| {
-                forward(kubelet.clone(), turn.fetch_add(1, Ordering::Relaxed), request)
-            });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), forward));
-        }
-    });
-    url
-}
 
 /// A prefix that the ingress strips from a path.
 const PREFIX: &str = "/sub/path";
 
-/// The ingress: every request to the next of the ready replicas; 502 if that refuses it.
-async fn forward(
-    kubelet: Arc<Kubelet>,
-    turn: usize,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let ready: Vec<_> =
-        kubelet.pods.borrow().values().filter(|pod| pod.is_endpoint()).cloned().collect();
-    let answer = async {
-        let address = ready.get(turn % ready.len().max(1))?.address?;
-        let (mut head, _) = request.into_parts();
-        let target = head.uri.to_string();
-        let target = target.strip_prefix(PREFIX).unwrap_or(&target).trim_start_matches('/');
-        head.uri = format!("http://{address}/{target}").parse::<Uri>().ok()?;
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let (head, body) = client
-            .request(Request::from_parts(head, Empty::<Bytes>::new()))
-            .await
-            .ok()?
-            .into_parts();
-        Some(Response::from_parts(head, Full::new(body.collect().await.ok()?.to_bytes())))
-    };
-    Ok(answer.await.unwrap_or_else(|| {
-        let mut response = Response::default();
-        *response.status_mut() = StatusCode::BAD_GATEWAY;
-        response
-    }))
+const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
+
+/// Deploys three replicas behind an ingress; returns its URL.
+async fn deployment() -> String {
+    deploy(MANIFEST, 3).await.1
 }
+
+/// Deploys replicas behind an ingress; returns what runs them, and its URL.
+async fn deploy(manifest: &str, replicas: usize) -> (Arc<Kubelet>, String) {
+    let kubelet = Kubelet::new(manifest, HOST).unwrap();
+    let service = Service::new(kubelet.pods.subscribe(), Duration::ZERO);
+    (0..replicas).for_each(|_| kubelet.create());
+    let mut pods = kubelet.pods.subscribe();
+    let ready = pods.wait_for(|pods| pods.values().all(Pod::is_endpoint));
+    timeout(PATIENCE, ready).await.expect("replicas that get ready").unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(service.serve(listener, PREFIX));
+    (kubelet, url)
+}
+
+const NAMES: [&str; 3] = ["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
 
 /// Presses the button of an endpoint that hurts, and confirms; returns the replica that was hit.
 async fn strike(page: &Browser, panel: &str) -> String {
@@ -123,7 +90,9 @@ async fn a_browser_sees_replicas_die_and_heal() {
     for nth in 1..=3 {
         page.read(&format!("#wait li:nth-child({nth})"), "200 OK").await;
     }
-    page.read("#live", &format!("{failed} is alive again after ")).await;
+    page.see(&format!(".lane[data-replica='{failed}'][data-out=true]")).await;
+    page.read(&format!(".lane[data-replica='{failed}']"), "out of rotation").await;
+    page.read("#live", &format!("{failed} is back after ")).await;
     let healed = page.text("#events tbody tr:first-child td.healed").await;
     let healed: f64 = healed.trim_end_matches(" s").parse().unwrap();
     assert!((10.0..30.0).contains(&healed), "{healed}");
@@ -144,6 +113,80 @@ async fn a_browser_sees_replicas_die_and_heal() {
     let elsewhere = "return performance.getEntriesByType('resource').map(it => it.name)
         .filter(it => new URL(it).origin !== location.origin)";
     assert_eq!(page.run(elsewhere).await, serde_json::json!([]));
+}
+
+/// A time in the table of blows, in seconds.
+async fn time(page: &Browser, column: &str) -> f64 {
+    let text = page.text(&format!("#events tbody tr:first-child td.{column}")).await;
+    text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
+}
+
+/// The manifest with probes that take a failed replica out of rotation as soon as any page could see it,
+/// and leave it alive for a while.
+fn hasty() -> String {
+    let (before, readiness) = MANIFEST.split_once("readinessProbe:").unwrap();
+    let hasty = readiness.replacen("periodSeconds: 3", "periodSeconds: 1", 1);
+    format!(
+        "{before}readinessProbe:{}",
+        hasty.replacen("failureThreshold: 2", "failureThreshold: 1", 1)
+    )
+}
+
+#[tokio::test]
+async fn a_bad_answer_and_silence_tell_of_a_blow() {
+    // With the manifest's own probes the page has a bad answer first.
+    for (manifest, bad_seen) in [(MANIFEST.into(), true), (hasty(), false)] {
+        let (_kubelet, url) = deploy(&manifest, 3).await;
+        let page = Browser::open(&url, "silence").await;
+        for name in NAMES {
+            page.see(&format!(
+                ".lane[data-replica='{name}'] i[data-state=alive]:nth-last-child(n+12)"
+            ))
+            .await;
+        }
+        let failed = strike(&page, "fail").await;
+        page.read("#live", &format!("{failed} is back after ")).await;
+        let (unready, healed) = (time(&page, "unready").await, time(&page, "healed").await);
+        assert!(
+            (0.0..8.0).contains(&unready) && (10.0..30.0).contains(&healed),
+            "{unready} {healed}"
+        );
+        let failing = "return document.querySelectorAll('i[data-state=failing]').length > 0";
+        if bad_seen {
+            assert_eq!(page.run(failing).await, true);
+        }
+        assert_eq!(page.complaints().await, Vec::<serde_json::Value>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_was_never_struck_is_seen_to_be_silent() {
+    let (kubelet, url) = deploy(MANIFEST, 3).await;
+    let page = Browser::open(&url, "elsewhere-silence").await;
+    for name in NAMES {
+        page.see(&format!(".lane[data-replica='{name}'] i[data-state=alive]:nth-last-child(n+12)"))
+            .await;
+    }
+    assert_eq!(page.text("#events tbody").await, "");
+    kubelet.delete(NAMES[1]);
+    page.read("#live", &format!("{} is out of rotation", NAMES[1])).await;
+    page.read("#events tbody", "from elsewhere").await;
+    let lane = |name: &str| format!(".lane[data-replica='{name}'][data-out=false]");
+    page.see(&lane(NAMES[0])).await;
+    page.see(&lane(NAMES[2])).await;
+}
+
+#[tokio::test]
+async fn one_replica_alone_is_never_out_of_rotation() {
+    let mut replica = Process::start(&mut Process::command());
+    let page = Browser::open(&format!("http://{}", replica.address), "alone").await;
+    page.see("i[data-state=alive]:nth-last-child(n+6)").await;
+    page.click("#quit button:not(.copy)").await;
+    page.read("#effect", "Nobody restarts this one.").await;
+    page.click("#confirm button[value=yes]").await;
+    page.read("#live", "nobody answers: start it again with make run").await;
+    assert_eq!(replica.end().await.0, Some(0));
+    assert!(!page.text("#lanes").await.contains("out of rotation"));
 }
 
 #[tokio::test]

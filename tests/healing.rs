@@ -1,12 +1,9 @@
 //! The drill, without a cluster: three replicas under a small kubelet, requests that go on, and four
 //! blows. What `tests/drill` does on a real one.
 
-use crate::kubelet::Kubelet;
-use crate::support::{Api, get};
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::support::{Api, HOST, exchange};
+use spin_on_k8s_demo::kubelet::{Kubelet, Pods};
+use spin_on_k8s_demo::service::Service;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -22,24 +19,6 @@ const HEALING: Duration = Duration::from_secs(40);
 /// How long a flood takes: longer than readiness and liveness are patient.
 const FLOOD: Duration = Duration::from_secs(20);
 
-/// The state of a pod, as the API server knows it.
-#[derive(Clone, Debug, Default)]
-pub struct Pod {
-    pub address: Option<SocketAddr>,
-    pub ready: bool,
-    pub restarts: u32,
-    pub deleted: bool,
-}
-
-impl Pod {
-    pub fn is_endpoint(&self) -> bool {
-        self.ready && !self.deleted
-    }
-}
-
-/// All pods by name.
-pub type Pods = BTreeMap<String, Pod>;
-
 #[derive(Clone, Copy, Default, Debug)]
 struct Requests {
     sent: usize,
@@ -53,9 +32,7 @@ struct Requests {
 struct Drill {
     kubelet: Arc<Kubelet>,
     pods: watch::Receiver<Pods>,
-    endpoints: Mutex<Vec<SocketAddr>>,
-    turn: AtomicUsize,
-    created: AtomicUsize,
+    service: Arc<Service>,
     requests: Mutex<Requests>,
     /// Whether the last blow was a `/quit`: what it refuses may be retried once, as an ingress does.
     quitting: Mutex<bool>,
@@ -64,18 +41,16 @@ struct Drill {
 impl Drill {
     /// Deploys three replicas, waits until they are ready, and starts the traffic.
     async fn start(manifest: &str) -> Arc<Self> {
-        let kubelet = Kubelet::new(manifest);
+        let kubelet = Kubelet::new(manifest, HOST).unwrap();
+        let pods = kubelet.pods.subscribe();
         let drill = Arc::new(Self {
-            pods: kubelet.pods.subscribe(),
+            service: Service::new(pods.clone(), PROPAGATION),
+            pods,
             kubelet,
-            endpoints: Mutex::default(),
-            turn: AtomicUsize::default(),
-            created: AtomicUsize::default(),
             requests: Mutex::default(),
             quitting: Mutex::default(),
         });
-        tokio::spawn(drill.clone().serve());
-        (0..REPLICAS).for_each(|_| drill.create());
+        (0..REPLICAS).for_each(|_| drill.kubelet.create());
         drill.until(all_ready).await.expect("replicas that get ready");
         sleep(PROPAGATION * 2).await;
         for _ in 0..4 {
@@ -83,38 +58,6 @@ impl Drill {
             tokio::spawn(drill.clone().traffic("/wait", r#"{"time":""#));
         }
         drill
-    }
-
-    fn create(&self) {
-        let name = format!("pod-{}", self.created.fetch_add(1, Ordering::Relaxed));
-        tokio::spawn(self.kubelet.clone().run(name));
-    }
-
-    fn delete(&self, name: &str) {
-        let delete = |pods: &mut Pods| pods.get_mut(name).unwrap().deleted = true;
-        self.kubelet.pods.send_modify(delete);
-    }
-
-    /// The Service: the ready endpoints, as they were a moment ago.
-    async fn serve(self: Arc<Self>) {
-        let mut pods = self.pods.clone();
-        while pods.changed().await.is_ok() {
-            let ready = pods.borrow_and_update().clone();
-            let drill = self.clone();
-            tokio::spawn(async move {
-                sleep(PROPAGATION).await;
-                let ready = ready.values().filter(|pod| pod.is_endpoint());
-                *drill.endpoints.lock().unwrap() = ready.filter_map(|pod| pod.address).collect();
-            });
-        }
-    }
-
-    /// The next endpoint that is not `refusing`.
-    fn endpoint(&self, refusing: Option<SocketAddr>) -> Option<SocketAddr> {
-        let mut endpoints = self.endpoints.lock().unwrap().clone();
-        endpoints.retain(|endpoint| Some(*endpoint) != refusing);
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        endpoints.get(turn % endpoints.len().max(1)).copied()
     }
 
     /// Requests `target` through the Service, one after the other.
@@ -127,13 +70,11 @@ impl Drill {
 
     /// Requests `target` through the Service, and counts how it goes; returns whether it went well.
     async fn request(&self, target: &str, body: &str) -> bool {
-        let endpoint = self.endpoint(None);
-        let mut answer = ask(endpoint, target).await;
-        let retry = *self.quitting.lock().unwrap()
-            && matches!(&answer, Err(e) if e.kind() == ErrorKind::ConnectionRefused);
-        if retry {
-            answer = ask(self.endpoint(endpoint), target).await;
-        }
+        let quitting = *self.quitting.lock().unwrap();
+        let (answer, retry) = match self.service.connect(quitting).await {
+            Ok((stream, retry)) => (exchange(stream, target).await, retry),
+            Err(refused) => (Err(refused), false),
+        };
         let answer = answer.unwrap_or_default();
         let refused = answer.starts_with("HTTP/1.1 503 ") && answer.contains("this replica begins");
         let good =
@@ -237,9 +178,9 @@ impl Drill {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
-            self.create();
+            self.kubelet.create();
             self.until(|pods| endpoints(pods) > REPLICAS).await;
-            self.delete(name);
+            self.kubelet.delete(name);
         }
         self.heal("rolling restart", start, |pods| old.iter().all(|name| !pods.contains_key(name)))
             .await
@@ -251,8 +192,8 @@ impl Drill {
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
             self.until(|pods| endpoints(pods) == REPLICAS).await;
-            self.delete(name);
-            self.create();
+            self.kubelet.delete(name);
+            self.kubelet.create();
         }
         self.heal("eviction", start, |pods| old.iter().all(|name| !pods.contains_key(name))).await
     }
@@ -265,10 +206,6 @@ fn endpoints(pods: &Pods) -> usize {
 
 fn all_ready(pods: &Pods) -> bool {
     pods.len() == REPLICAS && endpoints(pods) == REPLICAS
-}
-
-async fn ask(endpoint: Option<SocketAddr>, target: &str) -> std::io::Result<String> {
-    get(endpoint.ok_or(ErrorKind::NotFound)?, target).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,6 +69,11 @@ impl Api {
         Self { base: base.trim_end_matches('/').into(), client }
     }
 
+    /// The server's base URL.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
     /// The server's host and port.
     pub fn authority(&self) -> &str {
         self.base.split('/').nth(2).unwrap()
@@ -153,7 +158,11 @@ impl Host {
 
 /// The whole answer to a `GET` on a connection of its own.
 pub async fn get(address: SocketAddr, target: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
+    exchange(TcpStream::connect(address).await?, target).await
+}
+
+/// The whole answer to a `GET`, the only one on this connection.
+pub async fn exchange(mut stream: TcpStream, target: &str) -> io::Result<String> {
     let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

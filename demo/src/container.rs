@@ -1,0 +1,73 @@
+//! A replica's container: the embedded host, as a process.
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout};
+
+/// A process group that does not outlive this process, however this one ends.
+///
+/// Its first process waits for the end of its input, which this process holds open, and then kills
+/// them all. That is what works on any Unix.
+pub struct Group {
+    id: i32,
+    _input: ChildStdin,
+}
+
+impl Group {
+    /// Makes an empty group.
+    pub fn new() -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "read -r _; kill -9 0"]).process_group(0).stdin(Stdio::piped());
+        let mut shell = shell.spawn().context("cannot start sh")?;
+        let input = shell.stdin.take().context("it has no input")?;
+        Ok(Self { id: shell.id() as i32, _input: input })
+    }
+}
+
+/// A container that runs.
+pub struct Container {
+    pub address: SocketAddr,
+    child: Child,
+    _output: BufReader<ChildStdout>,
+}
+
+impl Container {
+    /// Starts a host in `group`, on a free port, and waits until it serves.
+    pub async fn start(mut command: Command, group: &Group) -> Result<Self> {
+        command.env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0").process_group(group.id);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut command = tokio::process::Command::from(command);
+        let mut child = command
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {program}"))?;
+        let mut output = BufReader::new(child.stdout.take().context("it has no output")?);
+        let mut line = String::new();
+        output.read_line(&mut line).await?;
+        let address = line.trim().strip_prefix("Serving http://").context("it does not serve")?;
+        Ok(Self { address: address.parse()?, child, _output: output })
+    }
+
+    /// Waits for its end.
+    pub async fn end(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait().await?)
+    }
+
+    /// Asks it to end; it has the time that it takes.
+    pub fn terminate(&self) {
+        if let Some(process) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) {
+            let _ = kill_process(process, Signal::TERM);
+        }
+    }
+
+    /// Ends it.
+    pub async fn kill(&mut self) -> Result<ExitStatus> {
+        let _ = self.child.start_kill();
+        self.end().await
+    }
+}
