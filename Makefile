@@ -59,7 +59,7 @@ bench: build ## Measure it against native hyper and others, and write BENCHMARKS
 	cargo build $(HOST) -p spin-on-k8s-bench
 	ulimit -n $$(ulimit -Hn) && target/host/bench
 
-drill: ## Fail, quit, restart and evict replicas on the current cluster, under traffic (see tests/drill)
+drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see tests/drill)
 	tests/drill
 
 fuzz: ## Fuzz the query and the path, 60 s each; needs a nightly toolchain
