@@ -1,6 +1,6 @@
 //! Clients that misbehave or come in numbers, and the limits that stop them.
 
-use crate::support::{Host, PATIENCE, rest};
+use crate::support::{Host, PATIENCE, rest, with_wait_in_flight};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use spin_on_k8s_host::guest::Code;
@@ -53,21 +53,11 @@ async fn more_requests_than_instances_are_refused_at_once() {
 #[tokio::test]
 async fn a_busy_replica_is_not_an_ill_one() {
     let host = host(Limits::default()).await;
-    let api = host.api.clone();
-    let wait = tokio::spawn(async move {
-        loop {
-            // The request below may have the instance at this moment.
-            let status = api.get("/wait").await.status;
-            if status != 503 {
-                return status;
-            }
-        }
-    });
-    while host.api.get("/parity?int=7").await.status != 503 {}
+    let wait = with_wait_in_flight(&host.api).await;
     for _ in 0..10 {
         host.api.assert_healthy().await;
     }
-    assert_eq!(wait.await.unwrap(), 200);
+    assert_eq!(wait.await.unwrap(), Some(200));
 }
 
 #[tokio::test]

@@ -1,29 +1,10 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
-use crate::support::{Api, PATIENCE, Process};
+use crate::support::{Api, Process, with_wait_in_flight};
 use rustix::process::Signal;
 use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-
-/// Starts a `/wait` and returns once it holds the only instance, which others then see busy.
-async fn with_wait_in_flight(process: &Process) -> JoinHandle<Option<u16>> {
-    let api = process.api.clone();
-    let wait = tokio::spawn(async move {
-        loop {
-            // The probe below may have the instance at this moment.
-            match api.try_send("GET", "/wait").await.ok()?.status {
-                503 => continue,
-                status => return Some(status),
-            }
-        }
-    });
-    let busy = async { while process.api.get("/parity?int=1").await.status != 503 {} };
-    timeout(PATIENCE, busy).await.unwrap();
-    wait
-}
 
 #[tokio::test]
 async fn quit_ends_the_process_and_a_new_one_is_healthy() {
@@ -59,7 +40,7 @@ async fn state_changes_are_logged_and_requests_are_not() {
 async fn a_signal_lets_requests_in_flight_finish() {
     for stop in [Signal::TERM, Signal::INT] {
         let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
-        let wait = with_wait_in_flight(&process).await;
+        let wait = with_wait_in_flight(&process.api).await;
         process.signal(stop);
         assert_eq!(wait.await.unwrap(), Some(200));
         assert_eq!(process.end().await.0, Some(0));
@@ -71,7 +52,7 @@ async fn a_signal_lets_requests_in_flight_finish() {
 async fn a_second_signal_ends_it_at_once() {
     let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
     let start = Instant::now();
-    let wait = with_wait_in_flight(&process).await;
+    let wait = with_wait_in_flight(&process.api).await;
     process.signal(Signal::TERM);
     // Signals of a kind that are still pending merge, so the second has to be of another.
     process.signal(Signal::INT);

@@ -122,6 +122,23 @@ impl Api {
     }
 }
 
+/// Starts a `/wait` and returns once it holds the only instance, which others then see busy.
+pub async fn with_wait_in_flight(api: &Api) -> JoinHandle<Option<u16>> {
+    let waiting = api.clone();
+    let wait = tokio::spawn(async move {
+        loop {
+            // The probe below may have the instance at this moment.
+            match waiting.try_send("GET", "/wait").await.ok()?.status {
+                503 => continue,
+                status => return Some(status),
+            }
+        }
+    });
+    let busy = async { while api.get("/parity?int=1").await.status != 503 {} };
+    timeout(PATIENCE, busy).await.unwrap();
+    wait
+}
+
 /// The host in this process, on a free port; it ends with the test's runtime.
 pub struct Host {
     pub address: SocketAddr,
