@@ -62,6 +62,15 @@ bench: build ## Measure it against native hyper and others, and write BENCHMARKS
 drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see tests/drill)
 	tests/drill
 
+pictures: components ## Take the README's pictures anew, from make demo in Chromium
+	tests/tools >/dev/null
+	rm -f target/screenshots/*
+	cargo test $(HOST) --workspace --test tests demo::replicas
+	cp target/screenshots/demo.png tests/control-room.png
+	target/venv/bin/python -c 'import glob; from PIL import Image; \
+		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \
+		first.save("tests/healing.png", save_all=True, append_images=rest, duration=[500] * len(rest) + [3000])'
+
 fuzz: ## Fuzz the query and the path, 60 s each; needs a nightly toolchain
 	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
 	for target in query path; do \
@@ -85,4 +94,4 @@ wasm-target:
 	@$(HAS_WASM) || { echo "make: $$(command -v rustc) has no target wasm32-wasip2:" \
 		"put rustup's toolchain first in PATH, or add the target to this one" >&2; exit 1; }
 
-.PHONY: help run demo build components test test-contract test-faults lint bench drill fuzz image push wasm-target
+.PHONY: help run demo build components test test-contract test-faults lint bench drill pictures fuzz image push wasm-target

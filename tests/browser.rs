@@ -42,9 +42,9 @@ impl Browser {
         let capabilities = json!({
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": { "args": [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--headless", "--hide-scrollbars", "--no-sandbox", "--disable-gpu", "--disable-quic",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                data,
+                "--no-first-run", data,
             ] },
         });
         let capabilities: Capabilities = capabilities.as_object().unwrap().clone();
@@ -79,6 +79,17 @@ impl Browser {
         if timeout(PATIENCE, read).await.is_err() {
             panic!("{css} has no {part}: {}", self.text(css).await);
         }
+    }
+
+    /// Presses the button of an endpoint that hurts, and confirms; returns the replica that was hit.
+    pub async fn strike(&self, panel: &str) -> String {
+        self.click(&format!("#{panel} button:not(.copy)")).await;
+        self.see("#confirm[open]").await;
+        self.click("#confirm button[value=yes]").await;
+        self.read(&format!("#{panel} output"), "x-replica").await;
+        let output = self.text(&format!("#{panel} output")).await;
+        let hit = output.lines().find_map(|line| line.strip_prefix("x-replica: "));
+        hit.expect("the replica that was hit").into()
     }
 
     /// What a function body returns in the page; it may be a promise.

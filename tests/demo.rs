@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 const DEMO: &str = concat!(env!("CARGO_BIN_EXE_spin-on-k8s"), "-demo");
 
@@ -15,7 +15,8 @@ const DEMO: &str = concat!(env!("CARGO_BIN_EXE_spin-on-k8s"), "-demo");
 struct Demo {
     child: Child,
     api: Api,
-    lines: Receiver<String>,
+    /// Each line, and when it came.
+    lines: Receiver<(Instant, String)>,
 }
 
 impl Demo {
@@ -32,32 +33,31 @@ impl Demo {
         assert_eq!(next(), "Ctrl-C ends all of it.");
         let (sender, lines) = channel();
         std::thread::spawn(move || {
-            printed.map_while(Result::ok).try_for_each(|line| sender.send(line))
+            printed.map_while(Result::ok).try_for_each(|line| sender.send((Instant::now(), line)))
         });
         Self { child, api: Api::new(url), lines }
     }
 
-    /// The next line that has all of `parts`.
-    fn tells(&self, parts: &[&str]) -> String {
+    /// Waits for a line with all of `parts`; returns when it came.
+    fn tells(&self, parts: &[&str]) -> Instant {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{parts:?}"));
+            let next = self.lines.recv_timeout(PATIENCE);
+            let (at, line) = next.unwrap_or_else(|_| panic!("{parts:?}"));
             if parts.iter().all(|part| line.contains(part)) {
-                return line;
+                return at;
             }
         }
     }
 
-    /// Waits until a replica is told to be so, and returns when that was.
+    /// Waits until a replica is said to be in `state`; returns when it was.
     fn awaits(&self, name: &str, state: &str, restarts: u32) -> Instant {
-        self.tells(&[&format!("{name:16} {state:10} {restarts:>8}")]);
-        Instant::now()
+        self.tells(&[&format!("{name:16} {state:10} {restarts:>8}")])
     }
 
-    /// Strikes whichever replica has its turn; returns its name, and when that was.
-    async fn strike(&self, path: &str) -> (String, Instant) {
-        let answer = self.api.send("POST", path).await;
-        assert!([200, 202].contains(&answer.status));
-        (answer.header("x-replica").into(), Instant::now())
+    /// Waits until a replica answers at its address.
+    async fn serves(&self) {
+        let served = async { while self.api.get("/health").await.status != 200 {} };
+        timeout(PATIENCE, served).await.unwrap();
     }
 
     /// The processes that it has started.
@@ -95,36 +95,70 @@ fn processes() -> Vec<(i32, String)> {
     running.map(|it| (it[0].parse().unwrap(), it[1].into())).collect()
 }
 
+/// Keeps a picture of the page every half second, until its headline has `part`.
+async fn record(page: &Browser, part: &str) {
+    let mut beat = interval(Duration::from_millis(500));
+    for frame in 0..100 {
+        beat.tick().await;
+        let headline = page.text("#live").await;
+        page.screenshot(&format!("healing-{frame:02}")).await;
+        if headline.contains(part) {
+            return;
+        }
+    }
+    panic!("nothing {part}");
+}
+
 #[tokio::test]
 async fn replicas_heal_before_the_eyes() {
     let demo = Demo::start();
-    let mut starting = vec!["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
-    while !starting.is_empty() {
-        let line = demo.tells(&[]);
-        starting.retain(|name| !line.contains(&format!("{name:16} ready")));
+    for _ in 1..=3 {
+        demo.tells(&["  ready "]);
     }
+    demo.serves().await;
     let page = Browser::open(demo.api.url(), "demo").await;
-    page.see("body[data-state=alive]").await;
+    page.resize(920, 470).await;
+    for replica in 1..=3 {
+        let lane = format!(".lane[data-replica=spin-on-k8s-{replica}]");
+        page.see(&format!("{lane} i[data-state=alive]:nth-last-child(n+60)")).await;
+    }
 
-    let (failed, start) = demo.strike("/fail").await;
-    let unready = demo.awaits(&failed, "not ready", 0) - start;
-    let healed = demo.awaits(&failed, "ready", 1) - start;
+    let failed = page.strike("fail").await;
+    let struck = Instant::now();
+    page.client.execute("scrollTo(0, 125)", vec![]).await.unwrap();
+    record(&page, &format!("{failed} is back after ")).await;
+    let unready = demo.awaits(&failed, "not ready", 0) - struck;
+    let healed = demo.awaits(&failed, "ready", 1) - struck;
     println!("/fail: unready after {unready:.1?}, ready after {healed:.1?}");
+    assert!((1..9).contains(&unready.as_secs()), "{unready:?}");
     assert!((10..30).contains(&healed.as_secs()), "{healed:?}");
+    page.see(&format!(".lane[data-replica={failed}] i[data-state=failing]")).await;
+    let healed = page.text("#events tbody tr:first-child td.healed").await;
+    let healed: f64 = healed.trim_end_matches(" s").parse().unwrap();
+    assert!((10.0..30.0).contains(&healed), "{healed}");
 
-    let (quit, start) = demo.strike("/quit").await;
+    let quit = page.strike("quit").await;
+    let struck = Instant::now();
     let restarts = if quit == failed { 2 } else { 1 };
     demo.tells(&[&quit, "not ready", "exit status: 0"]);
-    let healed = demo.awaits(&quit, "ready", restarts) - start;
+    let healed = demo.awaits(&quit, "ready", restarts) - struck;
     println!("/quit: ready after {healed:.1?}, restarts {restarts}");
-    page.see(&format!(".lane[data-replica={quit}] i[data-state=alive]")).await;
+    page.read("#events tbody tr:first-child", "/quit").await;
+    page.see(&format!(".lane[data-replica={quit}] i:last-child[data-state=alive]")).await;
+
+    // Two minutes of it, for the README.
+    for polls in [180, 240] {
+        page.see(&format!("i[data-state]:nth-last-child(n+{polls})")).await;
+    }
+    page.client.execute("scrollTo(0, 0)", vec![]).await.unwrap();
+    page.resize(1100, 800).await;
+    page.screenshot("demo").await;
     assert_eq!(demo.end(Signal::INT).await, Some(0));
 }
 
 #[tokio::test]
 async fn nothing_is_left_of_a_demo_that_is_killed() {
     let demo = Demo::start();
-    let served = async { while demo.api.get("/health").await.status != 200 {} };
-    timeout(PATIENCE, served).await.unwrap();
+    demo.serves().await;
     assert_eq!(demo.end(Signal::KILL).await, None);
 }

@@ -91,8 +91,11 @@ impl Service {
                     let answer = service.forward(request, client.ip(), prefix).await;
                     Ok::<_, Infallible>(answer.map(|it| it.map(Either::Left)).unwrap_or_else(
                         |_| {
-                            let mut answer = Response::new(Either::Right(Full::<Bytes>::default()));
+                            let text = Full::new(Bytes::from_static(b"No replica is ready.\n"));
+                            let mut answer = Response::new(Either::Right(text));
                             *answer.status_mut() = StatusCode::BAD_GATEWAY;
+                            let second = HeaderValue::from_static("1");
+                            answer.headers_mut().insert(header::REFRESH, second);
                             answer
                         },
                     ))
