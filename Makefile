@@ -1,5 +1,6 @@
 # The components are built with the release profile, the host with one of its own (Cargo.toml).
 HOST = --locked --profile host
+TESTS = --locked --profile tests --workspace
 # With the registry's name, without which podman and buildah would call it localhost/….
 IMAGE = docker.io/library/spin-on-k8s:0.1.0
 # Without attestations, which would make an index of the image: nodes of other architectures, which can
@@ -33,25 +34,25 @@ components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
 test: components ## Run all tests, and bring the tools that they need
-	skip=$$(tests/tools) && cargo test $(HOST) --workspace -- $$skip --skip faults::
+	skip=$$(tests/tools) && cargo test $(TESTS) -- $$skip --skip faults::
 	$(MAKE) test-faults
 
 test-faults: components ## Run the tests at full size, which want the machine for themselves (SOAK=10 for ten times)
-	cargo test $(HOST) --workspace --test tests faults:: -- --test-threads 1 --nocapture
+	cargo test $(TESTS) --test tests faults:: -- --test-threads 1 --nocapture
 
 test-contract: components ## Put the contract to the server at BASE_URL; DESTRUCTIVE=1 fails and quits it, too
-	cargo test $(HOST) --workspace --test tests -- contract:: documents:: --skip destructive
-	$(if $(DESTRUCTIVE),cargo test $(HOST) --workspace --test tests destructive -- --test-threads 1)
+	cargo test $(TESTS) --test tests -- contract:: documents:: --skip destructive
+	$(if $(DESTRUCTIVE),cargo test $(TESTS) --test tests destructive -- --test-threads 1)
 
 lint: components ## Check format, lints and docs, and types on other platforms
 	cargo fmt --all --check
 	cargo clippy --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline -- --deny warnings
-	cargo clippy $(HOST) --workspace --all-targets -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" cargo doc $(HOST) --workspace --no-deps --document-private-items
+	cargo clippy $(TESTS) --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc $(TESTS) --no-deps --document-private-items
 	rustup target add $(OTHERS)
 	for target in $(OTHERS); do \
 		TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true \
-			cargo check $(HOST) --target $$target -p spin-on-k8s-host --all-targets || exit; \
+			cargo check --locked --profile tests --target $$target -p spin-on-k8s-host --all-targets || exit; \
 	done
 
 bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 to try)
@@ -65,7 +66,7 @@ drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, 
 pictures: components ## Take the README's pictures anew, from make demo in Chromium
 	tests/tools >/dev/null
 	rm -f target/screenshots/*
-	cargo test $(HOST) --workspace --test tests demo::replicas
+	cargo test $(TESTS) --test tests demo::replicas
 	cp target/screenshots/demo.png tests/control-room.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \

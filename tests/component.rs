@@ -1,7 +1,7 @@
 //! What the component is: its world, and what it costs. All of it is deterministic.
 
 use crate::lifeline::LIFELINE;
-use crate::support::ROOT;
+use crate::support::{ROOT, compile};
 use http_body_util::BodyExt;
 use hyper::Request;
 use spin_on_k8s_host::guest::{Code, Guest, Memory};
@@ -45,7 +45,9 @@ async fn fuel_and_host_calls() {
     // Mapped into its memory, as on Spin, the guest's data costs nothing.
     config.consume_fuel(true).memory_init_cow(true);
     let stores = KeyValue::new(["default"]);
-    let guest = Guest::new(config, Code::Wasm(COMPONENT), stores).unwrap();
+    let compiled = compile(&config, COMPONENT);
+    // SAFETY: just compiled.
+    let guest = Guest::new(&config, unsafe { Code::new(&compiled) }, stores).unwrap();
     for (target, budget, calls) in COSTS {
         let mut store = guest.store();
         store.set_fuel(u64::MAX).unwrap();

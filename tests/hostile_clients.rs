@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
 async fn host(limits: Limits) -> Host {
-    Host::within(Code::Carried, KeyValue::new(["default"]), 1, limits).await
+    Host::within(Code::CARRIED, KeyValue::new(["default"]), 1, limits).await
 }
 
 /// Limits that a test can wait for.
@@ -286,7 +286,7 @@ async fn the_state_is_one_for_all_instances_of_a_host_and_for_no_other() {
 
 #[tokio::test]
 async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
-    let host = Host::with(Code::Carried, KeyValue::new([]), 1).await;
+    let host = Host::with(Code::CARRIED, KeyValue::new([]), 1).await;
     for (method, path) in [("GET", "/health"), ("POST", "/fail"), ("POST", "/quit")] {
         let answer = host.api.send(method, path).await;
         assert_eq!(answer.status, 500, "{path}");

@@ -1,8 +1,9 @@
 //! Components that misbehave, each written as text: what they cost their own requests, and that
 //! they cost nobody else's.
 
-use crate::support::{Host, PATIENCE};
-use spin_on_k8s_host::guest::{Code, Guest, MAX_TICKS, MEMORY_LIMIT, Memory, TICK};
+use crate::support::{Host, PATIENCE, compile};
+use spin_on_k8s_host::guest::{Code, Guest, Memory};
+use spin_on_k8s_host::instance::{MAX_TICKS, MEMORY_LIMIT, TICK};
 use spin_on_k8s_host::key_value::KeyValue;
 use std::time::Instant;
 use tokio::time::timeout;
@@ -45,13 +46,15 @@ fn guest(body: &str) -> Vec<u8> {
     .unwrap()
 }
 
-async fn host(body: &str) -> Host {
-    Host::with(Code::Wasm(&guest(body)), KeyValue::default(), 1).await
+async fn host(body: &str, instances: u32) -> Host {
+    let compiled = compile(&Guest::config(Memory::Returned), &guest(body));
+    // SAFETY: just compiled.
+    Host::with(unsafe { Code::new(&compiled) }, KeyValue::default(), instances).await
 }
 
 #[tokio::test]
 async fn a_trap_costs_its_own_request_a_500() {
-    let host = host("unreachable").await;
+    let host = host("unreachable", 1).await;
     // With a single instance, so the second request shows that the first gave it back.
     for _ in 0..2 {
         let answer = host.api.get("/").await;
@@ -61,7 +64,7 @@ async fn a_trap_costs_its_own_request_a_500() {
 
 #[tokio::test]
 async fn no_answer_is_a_500() {
-    let host = host("nop").await;
+    let host = host("nop", 1).await;
     let answer = host.api.get("/").await;
     assert_eq!((answer.status, answer.json("detail").as_str()), (500, "the guest gave no answer"));
 }
@@ -69,7 +72,7 @@ async fn no_answer_is_a_500() {
 #[tokio::test]
 async fn an_exit_ends_the_host_with_the_guests_code() {
     for (status, code) in [(0, 0), (1, 1)] {
-        let host = host(&format!("(call $exit (i32.const {status}))")).await;
+        let host = host(&format!("(call $exit (i32.const {status}))"), 1).await;
         assert_eq!(host.api.get("/").await.status, 500);
         assert_eq!(timeout(PATIENCE, host.exit).await.unwrap().unwrap(), code);
     }
@@ -78,7 +81,7 @@ async fn an_exit_ends_the_host_with_the_guests_code() {
 #[tokio::test]
 async fn an_endless_loop_is_a_504_and_lets_others_run() {
     // Four of them on the one thread of this runtime.
-    let host = Host::with(Code::Wasm(&guest("(loop br 0)")), KeyValue::default(), 4).await;
+    let host = host("(loop br 0)", 4).await;
     let start = Instant::now();
     let loops = [(); 4].map(|()| {
         let api = host.api.clone();
@@ -99,7 +102,7 @@ async fn memory_does_not_grow_past_the_limit() {
          (loop (br_if 0 (i32.ne (memory.size) (i32.const {pages}))))
          unreachable"
     );
-    let answer = host(&body).await.api.get("/").await;
+    let answer = host(&body, 1).await.api.get("/").await;
     assert_eq!((answer.status, answer.json("detail").as_str()), (500, "the guest has trapped"));
 }
 
@@ -111,11 +114,10 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     let no_handler = "(component)";
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
-        let guest = Guest::new(
-            Guest::config(Memory::Kept { places: 1 }),
-            Code::Wasm(&wasm),
-            KeyValue::default(),
-        );
+        let config = Guest::config(Memory::Returned);
+        let compiled = compile(&config, &wasm);
+        // SAFETY: just compiled.
+        let guest = Guest::new(&config, unsafe { Code::new(&compiled) }, KeyValue::default());
         let error = guest.err().unwrap();
         assert_eq!(error.to_string(), "wrong world");
     }

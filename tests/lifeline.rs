@@ -1,9 +1,10 @@
 //! The lifeline, for real: with the stores of the host.
 
 use crate::component::COMPONENT;
-use crate::support::{Host, PATIENCE};
+use crate::support::{Host, PATIENCE, compile};
 use hyper::Request;
-use spin_on_k8s_host::guest::{Code, Guest, Instance, Memory, linker};
+use spin_on_k8s_host::guest::{Code, Guest, Memory, linker};
+use spin_on_k8s_host::instance::Instance;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::wasi::Exit;
 use std::future::poll_fn;
@@ -41,7 +42,7 @@ fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
 #[tokio::test]
 async fn it_clears_the_state_at_start_and_returns_on_quit_only() {
     let stores = KeyValue::new(["default"]);
-    let replica = Host::with(Code::Carried, stores.clone(), 10).await;
+    let replica = Host::with(Code::CARRIED, stores.clone(), 10).await;
     let health = async || replica.api.get("/health").await.status;
     assert_eq!(replica.api.send("POST", "/fail").await.status, 200);
     assert_eq!(health().await, 500);
@@ -64,7 +65,10 @@ async fn a_fail_at_the_same_time_does_not_undo_a_quit() {
     let mut config = Guest::config(Memory::Kept { places: 2 });
     config.consume_fuel(true);
     let stores = KeyValue::new(["default"]);
-    let guest = Guest::new(config, Code::Wasm(COMPONENT), stores.clone()).unwrap();
+    let compiled = compile(&config, COMPONENT);
+    // SAFETY: just compiled.
+    let code = unsafe { Code::new(&compiled) };
+    let guest = Guest::new(&config, code, stores.clone()).unwrap();
     let request = |path: &str| Request::post(path).body(()).unwrap().into_parts().0;
     let bucket = stores.open("default").unwrap();
     // The /quit comes when the /fail has taken so many instructions, until that is over before.

@@ -177,24 +177,11 @@ async fn a_max_waits_that_is_no_number_is_told() {
 fn start_up_errors_are_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let file = |name: &str, wat: &str| {
-        let path = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
-        fs::write(&path, wat::parse_str(wat).unwrap()).unwrap();
-        path
-    };
-    let module = file("module.wasm", "(module)");
-    let empty = file("empty.wasm", "(component)");
-    let text = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for (args, code, said) in [
         (["--listen", &taken], 1, "cannot listen on 127.0.0.1:"),
-        (["--component", "/nowhere.wasm"], 1, "cannot read /nowhere.wasm: No such file"),
-        (["--component", "/"], 1, "cannot read /: Is a directory"),
-        (["--component", text], 1, "not a component"),
-        (["--component", &module], 1, "not a component"),
-        (["--component", &empty], 1, "wrong world"),
         (["--max-instances", "0"], 2, "--max-instances"),
         (["--listen", "nowhere"], 1, "cannot listen on nowhere: "),
-        (["--port", "1"], 2, "--port"),
+        (["--component", "a.wasm"], 2, "--component"),
     ] {
         let output = Process::command().args(args).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use wasmtime::{Config, Engine};
 
 /// The repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -139,6 +140,11 @@ pub async fn with_wait_in_flight(api: &Api) -> JoinHandle<Option<u16>> {
     wait
 }
 
+/// A component, compiled for an engine with these settings.
+pub fn compile(config: &Config, wasm: &[u8]) -> Vec<u8> {
+    Engine::new(config).unwrap().precompile_component(wasm).unwrap()
+}
+
 /// The host in this process, on a free port; it ends with the test's runtime.
 pub struct Host {
     pub address: SocketAddr,
@@ -149,7 +155,7 @@ pub struct Host {
 
 impl Host {
     pub async fn new() -> Self {
-        Self::with(Code::Carried, KeyValue::new(["default"]), 1000).await
+        Self::with(Code::CARRIED, KeyValue::new(["default"]), 1000).await
     }
 
     pub async fn with(code: Code<'_>, stores: KeyValue, instances: u32) -> Self {

@@ -40,7 +40,6 @@ impl Contender {
 pub const NATIVE: &str = "native hyper";
 pub const PARITY: &str = "host, /parity";
 pub const HEALTH: &str = "host, /health";
-pub const HELLO: &str = "host, hello-world";
 
 /// All contenders, in the order of the tables.
 pub fn all() -> Vec<Contender> {
@@ -49,7 +48,6 @@ pub fn all() -> Vec<Contender> {
         Contender { required: true, ..parity(NATIVE, "target/host/native ADDRESS") },
         Contender { required: true, ..parity(PARITY, HOST) },
         Contender { required: true, ..Contender::new(HEALTH, HOST, "/health") },
-        parity(HELLO, &format!("target/host/hello-host ADDRESS {HELLO_WASM}")),
         parity(
             "wasmtime serve, hello-world",
             &format!("wasmtime serve -S cli --addr ADDRESS {HELLO_WASM}"),

@@ -1,6 +1,6 @@
 //! The goals, and which of them this run has reached.
 
-use crate::contenders::{HEALTH, HELLO, NATIVE, PARITY};
+use crate::contenders::{HEALTH, NATIVE, PARITY};
 use crate::report::{Results, table};
 use crate::statistics::{median, number, ratio};
 
@@ -26,7 +26,6 @@ pub fn goals(results: &Results) -> String {
             "",
             compare(PARITY, NATIVE),
         ),
-        ("`/parity` against hello-world", AtLeast(1.5), "", compare(PARITY, HELLO)),
         ("`/health` against `/parity`", AtLeast(0.9), "", compare(HEALTH, PARITY)),
         ("exec to the first 200", AtMost(6.0), " ms", host.map(|it| median(&it.start))),
         ("resident memory, idle", AtMost(9.0), " MB", host.map(|it| it.idle)),

@@ -3,13 +3,11 @@
 //! - [`contenders`] are the servers, each a process of its own;
 //! - [`measure`] tells what is measured and when, [`load`] puts a contender under load, and
 //!   [`process`] reads what that costs it;
-//! - [`guest`] counts what a request costs the guest, whatever the machine, and [`beyond`] lets the
-//!   host run the Spin SDK's hello-world for comparison;
+//! - [`guest`] counts what a request costs the guest, whatever the machine;
 //! - [`report`] and [`charts`] tell it all.
 //!
 //! `QUICK=1` in the environment makes a run of one short round, to try the benchmark itself.
 
-mod beyond;
 mod charts;
 mod contenders;
 mod goals;
@@ -21,7 +19,7 @@ mod report;
 mod statistics;
 
 use anyhow::Result;
-use report::{COMPONENT, HELLO, Results};
+use report::{COMPONENT, Results};
 use std::process::ExitCode;
 
 /// How much is measured.
@@ -59,7 +57,6 @@ fn run() -> Result<()> {
     }
     measure::rounds(&plan, &mut figures)?;
     let waits: Result<Vec<_>> = plan.waits.iter().map(|&count| measure::waits(count)).collect();
-    let results =
-        Results { plan, figures, absent, waits: waits?, costs: guest::costs(COMPONENT, HELLO)? };
+    let results = Results { plan, figures, absent, waits: waits?, costs: guest::costs(COMPONENT)? };
     results.write()
 }

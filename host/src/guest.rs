@@ -1,104 +1,33 @@
-//! The component, compiled and linked, and its instances: one per request.
+//! The component, linked, and what runs a request in a new instance of it.
 
 use crate::codegen;
-pub use crate::codegen::MEMORY_LIMIT;
-use crate::http::{OutgoingResponse, ResponseOutparam};
+use crate::http::ResponseOutparam;
+use crate::instance::bindings::{Replica, ReplicaPre};
+use crate::instance::{INSTANCES, Instance, MEMORY_LIMIT, TABLE_LIMIT, TABLES, TICK};
 use crate::key_value::KeyValue;
 use crate::wasi;
-use bindings::wasi::http::types::ErrorCode;
-use bindings::{Replica, ReplicaPre};
 use hyper::http::request::Parts;
-use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
+use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::error::{Context, Result};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
-    StoreLimitsBuilder, Trap, UpdateDeadline,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
 
-/// How far each of its tables can grow, in elements.
-const TABLE_LIMIT: usize = 10_000;
-
-/// Core modules that a component may be made of: the guest's own, and glue.
-const INSTANCES: u32 = 8;
-
-/// Tables that these may have.
-const TABLES: u32 = 2;
-
-/// How often a computing guest is interrupted to let others run.
-pub const TICK: std::time::Duration = std::time::Duration::from_millis(10);
-
-/// After how many interruptions it is stopped for good. Waiting is not computing.
-pub const MAX_TICKS: u32 = 100;
-
-/// The bindings of the component's world, from the same file as the guest's.
-pub mod bindings {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "replica",
-        imports: {
-            "wasi:io/poll.[method]pollable.block": async | trappable,
-            default: trappable,
-        },
-        exports: { default: async },
-        with: {
-            "wasi:http/types.fields": hyper::HeaderMap,
-            "wasi:http/types.incoming-request": hyper::http::request::Parts,
-            "wasi:http/types.outgoing-body": crate::http::OutgoingBody,
-            "wasi:http/types.outgoing-response": crate::http::OutgoingResponse,
-            "wasi:http/types.response-outparam": crate::http::ResponseOutparam,
-            "wasi:io/error.error": crate::wasi::Never,
-            "wasi:io/poll.pollable": crate::wasi::Pollable,
-            "wasi:io/streams.output-stream": crate::wasi::OutputStream,
-            "wasi:keyvalue/atomics.cas": crate::key_value::Cas,
-            "wasi:keyvalue/store.bucket": crate::key_value::Bucket,
-        },
-    });
-}
-
-/// What the host keeps for one instance: its side of the imports.
-pub struct Instance {
-    /// The resources that the guest holds.
-    pub table: ResourceTable,
-    /// How often the guest has called the world's functions, including drops.
-    pub calls: u64,
-    pub(crate) key_value: KeyValue,
-    pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,
-    limits: StoreLimits,
-}
-
-impl Instance {
-    /// A store for one new instance, which shares `key_value` with others.
-    pub fn store(engine: &Engine, key_value: KeyValue) -> Store<Self> {
-        let limits = StoreLimitsBuilder::new()
-            .instances(INSTANCES as usize)
-            .memories(1)
-            .tables(TABLES as usize)
-            .table_elements(TABLE_LIMIT)
-            .memory_size(MEMORY_LIMIT)
-            .build();
-        let table = ResourceTable::new();
-        let instance = Self { table, calls: 0, key_value, outcome: None, limits };
-        let mut store = Store::new(engine, instance);
-        store.limiter(|instance| &mut instance.limits);
-        let mut ticks = 0;
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| {
-            ticks += 1;
-            Ok(if ticks < MAX_TICKS { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
-        });
-        store
-    }
-}
-
-/// A component to run.
+/// A component, compiled.
 #[derive(Clone, Copy)]
-pub enum Code<'a> {
-    /// The one that the host was built with, compiled already.
-    Carried,
-    /// Another, to be compiled.
-    Wasm(&'a [u8]),
-    /// One that wants more than the world, to be compiled, and what links that.
-    Beyond(&'a [u8], fn(&mut Linker<Instance>) -> Result<()>),
+pub struct Code<'a>(&'a [u8]);
+
+impl<'a> Code<'a> {
+    /// The one that the host was built with.
+    pub const CARRIED: Code<'static> =
+        // SAFETY: the build script has compiled it with this very Wasmtime.
+        unsafe { Code::new(include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"))) };
+
+    /// Another one, for tests: this host has no compiler.
+    ///
+    /// # Safety
+    /// `compiled` is what this very Wasmtime has made of a component.
+    pub const unsafe fn new(compiled: &'a [u8]) -> Self {
+        Self(compiled)
+    }
 }
 
 /// Where the memory of instances comes from, and what becomes of it when they are dropped.
@@ -110,8 +39,6 @@ pub enum Memory {
     /// It is the system's, and given back.
     Returned,
 }
-
-const CARRIED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
 
 /// A compiled component, linked to what its world imports and to nothing else.
 pub struct Guest {
@@ -142,23 +69,13 @@ impl Guest {
     /// Loads and links `code`, whose instances will share `key_value`.
     ///
     /// # Errors
-    /// If `code` is not a component, or imports or exports what the world does not have; or if there
-    /// is no room for the instances.
-    pub fn new(mut config: Config, code: Code, key_value: KeyValue) -> Result<Self> {
-        config.enable_compiler(!matches!(code, Code::Carried));
-        let engine = Engine::new(&config).context("cannot reserve memory for the instances")?;
-        let component = match code {
-            // SAFETY: the build script has compiled it with this very Wasmtime.
-            Code::Carried => unsafe { Component::deserialize(&engine, CARRIED) },
-            Code::Wasm(wasm) | Code::Beyond(wasm, _) => {
-                Component::from_binary(&engine, wasm).context("not a component")
-            }
-        }?;
-        let mut linker = linker(&engine)?;
-        if let Code::Beyond(_, link) = code {
-            link(&mut linker)?;
-        }
-        let pre = linker.instantiate_pre(&component).and_then(ReplicaPre::new);
+    /// If `code` was compiled with other settings, or imports or exports what the world does not have; or
+    /// if there is no room for the instances.
+    pub fn new(config: &Config, code: Code, key_value: KeyValue) -> Result<Self> {
+        let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
+        // SAFETY: whoever made `code` has said where it is from.
+        let component = unsafe { Component::deserialize(&engine, code.0) }?;
+        let pre = linker(&engine)?.instantiate_pre(&component).and_then(ReplicaPre::new);
         let pre = pre.context("wrong world")?;
         tick(&engine);
         Ok(Self { pre, key_value })

@@ -3,11 +3,11 @@
 //! An answer is collected here, and goes out when its guest has come to an end: so it goes out whole
 //! or not at all.
 
-use crate::guest::bindings::wasi::http::types::{
+use crate::instance::bindings::wasi::http::types::{
     ErrorCode, HeaderError, Host, HostFields, HostIncomingRequest, HostOutgoingBody,
     HostOutgoingResponse, HostResponseOutparam, Method as WasiMethod,
 };
-use crate::guest::{Instance, MEMORY_LIMIT};
+use crate::instance::{Instance, MEMORY_LIMIT};
 use crate::wasi::OutputStream;
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,8 +1,8 @@
 //! `wasi:keyvalue`, in memory: the stores die with the process.
 
-use crate::guest::Instance;
-use crate::guest::bindings::wasi::keyvalue::atomics::{self, CasError, HostCas};
-use crate::guest::bindings::wasi::keyvalue::store::{self, Error, HostBucket, KeyResponse};
+use crate::instance::Instance;
+use crate::instance::bindings::wasi::keyvalue::atomics::{self, CasError, HostCas};
+use crate::instance::bindings::wasi::keyvalue::store::{self, Error, HostBucket, KeyResponse};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::Result;

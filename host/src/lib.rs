@@ -5,14 +5,18 @@
 //! variables) and takes Spin's environment variables, and differs where a single process can do
 //! better: a guest that exits ends it, as R's `quit()` would, and it drains when told to stop.
 //!
-//! - [`guest`] loads the component and runs one request in a new instance;
-//! - [`http`], [`key_value`], [`variables`] and [`wasi`] are what the component imports;
+//! From the top down:
+//!
+//! - [`server`] brings requests to guests, within limits, on [`workers`];
 //! - [`pools`] has the places for instances;
-//! - [`server`] brings requests to guests, within limits, on [`workers`].
+//! - [`guest`] is the component, linked, and runs one request in a new instance;
+//! - [`http`], [`key_value`], [`variables`] and [`wasi`] are what the component imports;
+//! - [`instance`] is what these keep for one instance, and the bindings of the world.
 
 mod codegen;
 pub mod guest;
 pub mod http;
+pub mod instance;
 pub mod key_value;
 pub mod pools;
 pub mod server;

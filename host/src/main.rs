@@ -10,7 +10,6 @@ use spin_on_k8s_host::workers::Workers;
 use spin_on_k8s_host::{server, variables};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -46,10 +45,6 @@ struct Args {
     )]
     listen: String,
 
-    /// Component to run instead of the one carried inside
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
-
     /// Requests handled at the same time; more are refused with 503
     #[arg(long, value_name = "N", env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -71,15 +66,7 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(args: Args) -> Result<i32> {
-    let wasm = match &args.component {
-        Some(file) => {
-            Some(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)
-        }
-        None => None,
-    };
-    let code = wasm.as_deref().map_or(Code::Carried, Code::Wasm);
-    let pools = Pools::new(code, KeyValue::new(["default"]), args.max_instances)?;
-    drop(wasm);
+    let pools = Pools::new(Code::CARRIED, KeyValue::new(["default"]), args.max_instances)?;
     let workers = Workers::start().context("cannot start a thread")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -29,7 +29,7 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Makes places for `instances` instances of the component `code`, which share `key_value`.
+    /// Makes places for `instances` instances of `code`, which share `key_value`.
     ///
     /// # Errors
     /// Those of [`Guest::new`].
@@ -37,7 +37,7 @@ impl Pools {
         let warm_places = instances.min(WARM);
         let cold_places = instances - warm_places;
         let guest =
-            |memory| Guest::new(Guest::config(memory), code, key_value.clone()).map(Arc::new);
+            |memory| Guest::new(&Guest::config(memory), code, key_value.clone()).map(Arc::new);
         let places = |places| Arc::new(Semaphore::new(places as usize));
         Ok(Self {
             warm: guest(Memory::Kept { places: warm_places + PROBES })?,

@@ -1,10 +1,10 @@
 //! WASI, as far as the world and Rust's standard library go: clocks, an exit, and standard error.
 
-use crate::guest::Instance;
-use crate::guest::bindings::wasi::cli::{exit, stderr};
-use crate::guest::bindings::wasi::clocks::monotonic_clock;
-use crate::guest::bindings::wasi::io::{error, poll, streams};
 use crate::http::OutgoingBody;
+use crate::instance::Instance;
+use crate::instance::bindings::wasi::cli::{exit, stderr};
+use crate::instance::bindings::wasi::clocks::monotonic_clock;
+use crate::instance::bindings::wasi::io::{error, poll, streams};
 use std::io::Write;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

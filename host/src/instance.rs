@@ -1,0 +1,84 @@
+//! What the host keeps for each instance of the component, and the bindings of its world.
+
+pub use crate::codegen::MEMORY_LIMIT;
+use crate::http::OutgoingResponse;
+use crate::key_value::KeyValue;
+use bindings::wasi::http::types::ErrorCode;
+use std::time::Duration;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Result, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+
+/// How far each of its tables can grow, in elements.
+pub(crate) const TABLE_LIMIT: usize = 10_000;
+
+/// Core modules that a component may be made of: the guest's own, and glue.
+pub(crate) const INSTANCES: u32 = 8;
+
+/// Tables that these may have.
+pub(crate) const TABLES: u32 = 2;
+
+/// How often a computing guest is interrupted to let others run.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// After how many interruptions it is stopped for good. Waiting is not computing.
+pub const MAX_TICKS: u32 = 100;
+
+/// The bindings of the component's world, from the same file as the guest's.
+pub mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "replica",
+        imports: {
+            "wasi:io/poll.[method]pollable.block": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        with: {
+            "wasi:http/types.fields": hyper::HeaderMap,
+            "wasi:http/types.incoming-request": hyper::http::request::Parts,
+            "wasi:http/types.outgoing-body": crate::http::OutgoingBody,
+            "wasi:http/types.outgoing-response": crate::http::OutgoingResponse,
+            "wasi:http/types.response-outparam": crate::http::ResponseOutparam,
+            "wasi:io/error.error": crate::wasi::Never,
+            "wasi:io/poll.pollable": crate::wasi::Pollable,
+            "wasi:io/streams.output-stream": crate::wasi::OutputStream,
+            "wasi:keyvalue/atomics.cas": crate::key_value::Cas,
+            "wasi:keyvalue/store.bucket": crate::key_value::Bucket,
+        },
+    });
+}
+
+/// What the host keeps for one instance: its side of the imports.
+pub struct Instance {
+    /// The resources that the guest holds.
+    pub table: ResourceTable,
+    /// How often the guest has called the world's functions, including drops.
+    pub calls: u64,
+    pub(crate) key_value: KeyValue,
+    pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,
+    limits: StoreLimits,
+}
+
+impl Instance {
+    /// A store for one new instance, which shares `key_value` with others.
+    pub fn store(engine: &Engine, key_value: KeyValue) -> Store<Self> {
+        let limits = StoreLimitsBuilder::new()
+            .instances(INSTANCES as usize)
+            .memories(1)
+            .tables(TABLES as usize)
+            .table_elements(TABLE_LIMIT)
+            .memory_size(MEMORY_LIMIT)
+            .build();
+        let table = ResourceTable::new();
+        let instance = Self { table, calls: 0, key_value, outcome: None, limits };
+        let mut store = Store::new(engine, instance);
+        store.limiter(|instance| &mut instance.limits);
+        let mut ticks = 0;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            ticks += 1;
+            Ok(if ticks < MAX_TICKS { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        });
+        store
+    }
+}
