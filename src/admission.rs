@@ -9,10 +9,9 @@
 //! that is dropped and a container that is killed could not count down, and would leave the replica
 //! with places that nobody has.
 
-use crate::keys::STORE;
 use crate::problem::Problem;
+use crate::state;
 use crate::wasi::keyvalue::atomics::increment;
-use crate::wasi::keyvalue::store::open;
 use spin_sdk::variables;
 
 /// Seconds that a window takes.
@@ -31,7 +30,7 @@ pub fn admit(now: u64) -> Result<(), Problem> {
     }
     let key = |window: u64| format!("{PREFIX}{window}");
     let window = now / WINDOW;
-    let bucket = open(STORE)?;
+    let bucket = state::open()?;
     let begun = increment(&bucket, &key(window), 1)?;
     if begun == 1 {
         // The first of a window removes old counts, so that the store does not grow. Not that of the

@@ -5,6 +5,7 @@ use serde::Serialize;
 use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spin_sdk::variables;
 use std::borrow::Cow;
+use std::mem::forget;
 
 /// `blocking-write-and-flush` takes no more bytes at once (wasi:io/streams).
 const MAX_WRITE: usize = 4096;
@@ -65,8 +66,8 @@ impl Answer {
     /// on Kubernetes is the pod's name.
     pub fn with_replica(self) -> Self {
         match variables::get("hostname") {
-            Ok(name) => self.with_header("x-replica", name),
-            Err(_) => self,
+            Ok(name) if !name.contains(char::is_control) => self.with_header("x-replica", name),
+            _ => self,
         }
     }
 
@@ -77,19 +78,21 @@ impl Answer {
 
     /// Sends the whole answer. A client that has gone away is not an error.
     pub fn send(self, response: ResponseOutparam) {
-        let headers = Headers::new();
-        for (name, value) in &self.headers {
-            // Only a value with control characters is refused; it is better left out.
-            let _ = headers.append(name, value.as_bytes());
-        }
+        let headers = self.headers.into_iter();
+        let headers: Vec<_> =
+            headers.map(|(name, value)| (name.into(), value.into_owned().into_bytes())).collect();
+        // Only a name or a value with control characters is refused, and no answer has one.
+        let Ok(headers) = Headers::from_list(&headers) else { return };
         let outgoing = OutgoingResponse::new(headers);
-        let _ = outgoing.set_status_code(self.status);
+        if self.status != 200 {
+            let _ = outgoing.set_status_code(self.status);
+        }
         let body = outgoing.body();
         response.set(outgoing);
         if let Ok(body) = body {
             if let Ok(stream) = body.write() {
                 for chunk in self.body.chunks(MAX_WRITE) {
-                    let _ = stream.blocking_write_and_flush(chunk);
+                    forget(stream.blocking_write_and_flush(chunk));
                 }
             }
             let _ = OutgoingBody::finish(body, None);

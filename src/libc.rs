@@ -6,6 +6,7 @@
 
 use crate::wasi::cli::stderr::get_stderr;
 use std::ffi::{c_char, c_int};
+use std::mem::forget;
 use std::ptr::null_mut;
 
 /// `blocking-write-and-flush` takes no more bytes at once (wasi:io/streams).
@@ -20,7 +21,7 @@ unsafe extern "C" fn write(_file: c_int, bytes: *const u8, length: usize) -> isi
     let length = length.min(MAX_WRITE);
     // SAFETY: the caller says so.
     let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
-    let _ = get_stderr().blocking_write_and_flush(bytes);
+    forget(get_stderr().blocking_write_and_flush(bytes));
     length as isize
 }
 

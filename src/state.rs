@@ -7,23 +7,32 @@
 //! Each key is only ever set, so no request can undo what another has done at the same time.
 
 use crate::keys::{FAILED, QUIT, STORE};
-use crate::wasi::keyvalue::store::{Error, open};
+use crate::wasi::keyvalue::store::{self, Bucket, Error};
+use std::mem::ManuallyDrop;
+
+/// Opens the store.
+///
+/// What a guest holds of its host is gone when its instance is. To drop it before would be one more
+/// call for each request, and one more import to look up.
+pub fn open() -> Result<ManuallyDrop<Bucket>, Error> {
+    store::open(STORE).map(ManuallyDrop::new)
+}
 
 /// Whether the replica was failed or told to quit.
 pub fn is_poisoned() -> Result<bool, Error> {
-    open(STORE)?.exists(FAILED)
+    open()?.exists(FAILED)
 }
 
 /// Poisons the replica, and logs that.
 pub fn fail() -> Result<(), Error> {
-    open(STORE)?.set(FAILED, b"")?;
+    open()?.set(FAILED, b"")?;
     eprintln!("state: failed; its /health fails from now on");
     Ok(())
 }
 
 /// Poisons the replica, has the lifeline end it, and logs that.
 pub fn quit() -> Result<(), Error> {
-    let bucket = open(STORE)?;
+    let bucket = open()?;
     bucket.set(FAILED, b"")?;
     bucket.set(QUIT, b"")?;
     eprintln!("state: quit; it terminates");

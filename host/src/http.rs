@@ -90,31 +90,27 @@ impl Instance {
 impl Host for Instance {}
 
 impl HostFields for Instance {
-    fn new(&mut self) -> Result<Resource<HeaderMap>> {
-        Ok(self.table.push(HeaderMap::new())?)
-    }
-
     fn get(&mut self, fields: Resource<HeaderMap>, name: String) -> Result<Vec<Vec<u8>>> {
         let values = self.table.get(&fields)?.get_all(name);
         Ok(values.iter().map(|value| value.as_bytes().to_vec()).collect())
     }
 
-    fn append(
+    fn from_list(
         &mut self,
-        fields: Resource<HeaderMap>,
-        name: String,
-        value: Vec<u8>,
-    ) -> Result<Result<(), HeaderError>> {
-        let fields = self.table.get_mut(&fields)?;
-        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
-        else {
-            return Ok(Err(HeaderError::InvalidSyntax));
-        };
-        if FORBIDDEN.contains(&name) {
-            return Ok(Err(HeaderError::Forbidden));
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> Result<Result<Resource<HeaderMap>, HeaderError>> {
+        let mut fields = HeaderMap::new();
+        for (name, value) in entries {
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            else {
+                return Ok(Err(HeaderError::InvalidSyntax));
+            };
+            // The latter fails when there are 32,768 already.
+            if FORBIDDEN.contains(&name) || fields.try_append(name, value).is_err() {
+                return Ok(Err(HeaderError::Forbidden));
+            }
         }
-        // Fails when there are 32,768 already.
-        Ok(fields.try_append(name, value).map(|_| ()).map_err(|_| HeaderError::Forbidden))
+        Ok(Ok(self.table.push(fields)?))
     }
 
     fn drop(&mut self, fields: Resource<HeaderMap>) -> Result<()> {
