@@ -4,7 +4,8 @@ use crate::admission::admit;
 use crate::answer::Answer;
 use crate::problem::Problem;
 use crate::wasi::clocks::monotonic_clock::subscribe_duration;
-use chrono::{SubsecRound, Utc};
+use crate::wasi::clocks::wall_clock::now;
+use chrono::DateTime;
 use serde::Serialize;
 use spin_sdk::http::IncomingRequest;
 use std::mem::ManuallyDrop;
@@ -22,8 +23,8 @@ struct Body {
 /// It blocks this instance only: the host sees which event it waits for and gives its thread to
 /// others meanwhile, so that a thousand waits take as long as one.
 pub fn wait(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    admit(Utc::now().timestamp().unsigned_abs())?;
+    admit(now().seconds)?;
     ManuallyDrop::new(subscribe_duration(WAIT)).block();
-    let time = Utc::now().trunc_subsecs(0).to_string();
-    Ok(Answer::json(200, &Body { time }))
+    let time = DateTime::from_timestamp(now().seconds as i64, 0).unwrap_or_default();
+    Ok(Answer::json(200, &Body { time: time.to_string() }))
 }

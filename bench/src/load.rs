@@ -1,15 +1,13 @@
 //! The load: wrk in a closed loop, threads of our own in an open one, and many waits at once.
 
-use crate::contenders::Contender;
-use crate::process::Server;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -22,21 +20,15 @@ use tokio::time::interval;
 pub const PERCENTILES: [f64; 3] = [50.0, 99.0, 99.9];
 
 /// Connections of the open loop, each with a thread.
-pub const OPEN_CONNECTIONS: u32 = 16;
+const OPEN_CONNECTIONS: u32 = 16;
 
-/// Waits begin at 20,000 a second: all at once would overflow the system's queue of connections to
-/// be accepted, of 4,096 on Linux, and who is dropped from it tries again after a second.
+/// Waits begin at 20,000 a second. If all began at once, they would overflow the system's queue of
+/// connections to be accepted, 4,096 on Linux, and those dropped from it try again after a second.
 const BURST: usize = 200;
 const BURST_EVERY: Duration = Duration::from_millis(10);
 
-/// Fails if wrk is missing.
-pub fn check_tool() -> Result<()> {
-    let wrk = Command::new("wrk").arg("--version").output();
-    wrk.map(drop).map_err(|_| anyhow!("wrk is missing: apt-get install wrk, or brew install wrk"))
-}
-
 /// The whole answer to one request on a connection of its own.
-pub fn get(address: SocketAddr, target: &str) -> std::io::Result<String> {
+pub fn get(address: SocketAddr, target: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(request(target).as_bytes())?;
     let mut answer = String::new();
@@ -48,46 +40,39 @@ fn request(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 }
 
-/// Sends the next request as soon as the last is answered, on each of `connections`.
-///
-/// Returns the number of requests, and requests a second.
+/// Sends the next request as soon as the last is answered, on each of `connections`; returns requests
+/// a second.
 ///
 /// # Errors
-/// If any request fails or is not answered with 200.
-pub fn closed(
-    server: &Server,
-    contender: &Contender,
-    connections: usize,
-    seconds: u32,
-) -> Result<(f64, f64)> {
+/// If wrk is missing, or if any request fails or is not answered with 200.
+pub fn closed(address: SocketAddr, target: &str, connections: usize, seconds: u32) -> Result<f64> {
     let output = Command::new("wrk")
         .args(["--timeout", "30s", "--threads", &connections.min(2).to_string()])
-        .args(["--connections", &connections.to_string()])
-        .args(["--duration", &format!("{seconds}s")])
-        .arg(format!("http://{}{}", server.address, contender.target))
-        .output()?;
+        .args(["--connections", &connections.to_string(), "--duration", &format!("{seconds}s")])
+        .arg(format!("http://{address}{target}"))
+        .output()
+        .context("wrk is missing: apt-get install wrk, or brew install wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "wrk says: {text}");
-    let number = |line: &str| line.split_whitespace().find_map(|word| word.parse().ok());
-    let find = |key| text.lines().find(|line| line.contains(key)).and_then(number);
-    find(" requests in ").zip(find("Requests/sec:")).with_context(|| format!("wrk says: {text}"))
+    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    rate.and_then(|it| it.trim().parse().ok()).with_context(|| format!("wrk says: {text}"))
 }
 
-/// Sends requests at the contender's fixed rate, and counts the time that each is late from when
-/// it was due, not from when there was a connection free to send it.
+/// Sends `rate` requests a second, and counts the time that each is late from when it was due, not
+/// from when there was a connection free to send it.
 ///
 /// Returns milliseconds at [`PERCENTILES`].
-pub fn open(address: SocketAddr, contender: &Contender, seconds: u32) -> Result<[f64; 3]> {
-    let pace = Duration::from_secs(1) / contender.rate;
+pub fn open(address: SocketAddr, target: &str, rate: u32, seconds: u32) -> Result<[f64; 3]> {
+    let pace = Duration::from_secs(1) / rate;
     let begin = Instant::now() + Duration::from_millis(50);
     let due = |client| {
-        let requests = (client..contender.rate * seconds).step_by(OPEN_CONNECTIONS as usize);
+        let requests = (client..rate * seconds).step_by(OPEN_CONNECTIONS as usize);
         requests.map(move |number| begin + pace * number)
     };
     let mut all = Histogram::<u64>::new(3)?;
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..OPEN_CONNECTIONS)
-            .map(|client| scope.spawn(move || on_time(address, contender.target, due(client))))
+            .map(|client| scope.spawn(move || on_time(address, target, due(client))))
             .collect();
         for client in clients {
             all.add(client.join().map_err(|_| anyhow!("a client has panicked"))??)?;
@@ -136,22 +121,18 @@ pub fn waits(address: SocketAddr, count: usize) -> Result<Duration> {
             if number % BURST == 0 {
                 pace.tick().await;
             }
-            waits.spawn(wait(address));
+            waits.spawn(async move {
+                let mut stream = tokio::net::TcpStream::connect(address).await?;
+                stream.write_all(request("/wait").as_bytes()).await?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await?;
+                ensure!(answer.starts_with("HTTP/1.1 200"), "/wait is answered {answer:?}");
+                Ok(())
+            });
         }
         while let Some(answered) = waits.join_next().await {
             answered??;
         }
         Ok(begin.elapsed())
     })
-}
-
-async fn wait(address: SocketAddr) -> Result<()> {
-    let mut stream = tokio::net::TcpStream::connect(address).await?;
-    stream.write_all(request("/wait").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    if !answer.starts_with("HTTP/1.1 200") {
-        bail!("/wait is answered {answer:?}");
-    }
-    Ok(())
 }

@@ -1,19 +1,27 @@
 //! What is measured, and in which order.
 
-use crate::contenders::{Absent, Contender, HOST};
+use crate::contenders::{Contender, HOST};
+use crate::load::{self, PERCENTILES};
 use crate::process::Server;
-use crate::{Plan, load};
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
 /// Connections of the closed loops.
-const CONNECTIONS: [usize; 3] = [1, 16, 128];
+pub const CONNECTIONS: [usize; 3] = [1, 16, 128];
 
 /// All starts of a contender, but for the first three, end after this.
 const STARTS: Duration = Duration::from_secs(10);
 
 /// Requests before the idle memory is read.
 const IDLE_AFTER: usize = 1_000;
+
+/// How much is measured.
+pub struct Plan {
+    pub rounds: usize,
+    pub seconds: u32,
+    pub starts: usize,
+    pub waits: &'static [usize],
+}
 
 /// What was measured of a contender; a vector has one value for each start or round.
 pub struct Figures {
@@ -26,10 +34,8 @@ pub struct Figures {
     pub peak: f64,
     /// Requests a second, for each of [`CONNECTIONS`].
     pub rates: [Vec<f64>; CONNECTIONS.len()],
-    /// CPU seconds for 10,000 requests, with 16 connections.
-    pub cpu: Vec<f64>,
-    /// Milliseconds at [`load::PERCENTILES`] in the open loop.
-    pub latency: [Vec<f64>; load::PERCENTILES.len()],
+    /// Milliseconds at [`PERCENTILES`] in the open loop.
+    pub latency: [Vec<f64>; PERCENTILES.len()],
 }
 
 /// What a number of concurrent waits cost the embedded host.
@@ -49,22 +55,17 @@ impl Waits {
     }
 }
 
-/// Starts a contender again and again; tells why it is absent, if it is.
-pub fn starts(plan: &Plan, contender: Contender) -> Result<Result<Figures, Absent>> {
+/// Starts a contender again and again.
+///
+/// # Errors
+/// Those of [`Server::start`].
+pub fn starts(plan: &Plan, contender: &Contender) -> Result<Vec<f64>> {
     eprintln!("{}: starting", contender.name);
     let (begin, mut start) = (Instant::now(), Vec::new());
     while start.len() < plan.starts && (start.len() < 3 || begin.elapsed() < STARTS) {
-        match Server::start(&contender) {
-            Ok(server) => start.push(server.first_answer.as_secs_f64() * 1e3),
-            Err(error) if contender.required => return Err(error),
-            Err(error) => {
-                eprintln!("{}: absent: {error:#}", contender.name);
-                return Ok(Err(Absent { contender, reason: format!("{error:#}") }));
-            }
-        }
+        start.push(Server::start(contender)?.first_answer.as_secs_f64() * 1e3);
     }
-    let (rates, latency) = Default::default();
-    Ok(Ok(Figures { contender, start, idle: 0.0, peak: 0.0, rates, cpu: vec![], latency }))
+    Ok(start)
 }
 
 /// Loads all contenders in turn, round after round; the first round is short, and forgotten.
@@ -79,23 +80,19 @@ pub fn rounds(plan: &Plan, figures: &mut [Figures]) -> Result<()> {
     }
     for round in 0..=plan.rounds {
         let seconds = if round == 0 { 1 } else { plan.seconds };
+        eprintln!("round {round} of {}", plan.rounds);
         for (index, connections) in CONNECTIONS.into_iter().enumerate() {
-            eprintln!("round {round} of {}: {connections} connections", plan.rounds);
             for (server, it) in servers.iter().zip(&mut *figures) {
-                let cpu = server.cpu_seconds()?;
-                let (requests, rate) = load::closed(server, &it.contender, connections, seconds)
+                let rate = load::closed(server.address, it.contender.target, connections, seconds)
                     .with_context(|| it.contender.name)?;
                 if round > 0 {
                     it.rates[index].push(rate);
                 }
-                if round > 0 && connections == 16 {
-                    it.cpu.push((server.cpu_seconds()? - cpu) / requests * 1e4);
-                }
             }
         }
-        eprintln!("round {round} of {}: fixed rate", plan.rounds);
         for (server, it) in servers.iter().zip(&mut *figures) {
-            let percentiles = load::open(server.address, &it.contender, seconds)?;
+            let Contender { target, rate, .. } = it.contender;
+            let percentiles = load::open(server.address, target, rate, seconds)?;
             if round > 0 {
                 it.latency.iter_mut().zip(percentiles).for_each(|(all, one)| all.push(one));
             }
@@ -110,8 +107,7 @@ pub fn rounds(plan: &Plan, figures: &mut [Figures]) -> Result<()> {
 /// Has a new host answer `count` concurrent waits.
 pub fn waits(count: usize) -> Result<Waits> {
     eprintln!("{count} waits");
-    let command = format!("{HOST} --max-instances 10000");
-    let server = Server::start(&Contender::new("waits", &command, "/parity?int=7"))?;
+    let server = Server::start(&Contender::new("waits", &format!("{HOST} --max-instances 10000")))?;
     let idle = server.resident()?;
     let seconds = load::waits(server.address, count)?.as_secs_f64();
     Ok(Waits { count, seconds, idle, peak: server.peak()? })

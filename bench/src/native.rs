@@ -1,4 +1,4 @@
-//! The baseline: hyper alone, with the component's answers to `/parity` and `/health`.
+//! The baseline: hyper alone, with the component's answer to `/parity`.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -19,31 +19,22 @@ fn main() -> anyhow::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            let connection = http1::Builder::new().serve_connection(
-                TokioIo::new(stream),
-                service_fn(async |request| answer(request)),
-            );
-            tokio::spawn(connection);
+            let answer = service_fn(async |request| answer(request));
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
         }
     })
 }
 
 fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let uri = request.uri();
-    let int = uri.query().and_then(|query| query.strip_prefix("int="));
-    let (status, content_type, body) = match (uri.path(), int) {
-        ("/parity", Some(int)) => match int.bytes().last() {
-            Some(digit @ b'0'..=b'9') if digit % 2 == 0 => {
-                (200, "text/plain; charset=UTF-8", "even")
-            }
-            Some(b'0'..=b'9') => (200, "text/plain; charset=UTF-8", "odd"),
-            _ => (400, "application/json", r#"{"error":"400 - Bad Request"}"#),
-        },
-        ("/health", _) => (200, "text/plain", "OK"),
-        _ => (404, "application/json", r#"{"error":"404 - Resource Not Found"}"#),
+    let int = request.uri().query().and_then(|query| query.strip_prefix("int="));
+    let (status, body) = match int.and_then(|int| int.bytes().last()) {
+        Some(digit @ b'0'..=b'9') if digit % 2 == 0 => (StatusCode::OK, "even"),
+        Some(b'0'..=b'9') => (StatusCode::OK, "odd"),
+        _ => (StatusCode::BAD_REQUEST, "int is not an integer"),
     };
     let mut response = Response::new(Full::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=UTF-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
     Ok(response)
 }

@@ -1,11 +1,11 @@
-//! A contender's processes, and what they take.
+//! A contender's processes, and the memory that they take.
 
 use crate::contenders::Contender;
 use crate::load;
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -13,17 +13,14 @@ use std::time::{Duration, Instant};
 /// How long a contender may take for its first answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the contender started last writes its standard error.
+/// Where the contender that was started last writes its standard error.
 const LOG: &str = "target/bench.log";
 
-/// The CPU times in /proc are in ticks of a hundredth of a second on all that is common.
-const TICKS: f64 = 100.0;
-
-/// Below the range from which the system takes the ports of clients, which else may find
-/// themselves connected to themselves.
+/// Below the range from which the system takes the ports of clients. A client within it may find
+/// itself connected to itself.
 static PORT: AtomicU16 = AtomicU16::new(20_000);
 
-/// A contender that runs, killed when dropped, with its descendants.
+/// A contender that runs, with all processes of its group, which are killed when this is dropped.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
@@ -42,7 +39,7 @@ impl Server {
         let mut words = command.split(' ');
         let program = words.next().unwrap_or_default();
         let mut command = Command::new(program);
-        command.args(words);
+        command.args(words).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(LOG)?);
         let start = Instant::now();
         let child = command.spawn().with_context(|| format!("{program} cannot be run"))?;
@@ -53,10 +50,8 @@ impl Server {
             }
             if let Some(status) = server.child.try_wait()? {
                 let log = fs::read_to_string(LOG)?;
-                bail!(
-                    "{program} ends at once, {status}: {}",
-                    log.lines().last().unwrap_or_default()
-                );
+                let last = log.lines().last().unwrap_or_default();
+                bail!("{program} ends at once, {status}: {last}");
             }
             if start.elapsed() > PATIENCE {
                 bail!("{program} does not answer");
@@ -70,12 +65,6 @@ impl Server {
         Ok(server)
     }
 
-    /// CPU seconds so far, of all threads.
-    pub fn cpu_seconds(&self) -> Result<f64> {
-        let ticks = self.members()?.into_values().map(|stat| stat[11] + stat[12]);
-        Ok(ticks.sum::<i64>() as f64 / TICKS)
-    }
-
     /// Megabytes that are resident now.
     pub fn resident(&self) -> Result<f64> {
         self.memory("VmRSS:")
@@ -86,46 +75,30 @@ impl Server {
         self.memory("VmHWM:")
     }
 
+    /// Of all processes of its group, since Spin serves from a child.
     fn memory(&self, field: &str) -> Result<f64> {
         let mut kibibytes = 0.0;
-        for pid in self.members()?.into_keys() {
-            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let line =
-                status.lines().find_map(|line| line.strip_prefix(field)).context("no memory")?;
-            kibibytes += line.trim().trim_end_matches(" kB").parse::<f64>()?;
+        for entry in fs::read_dir("/proc")? {
+            let process = entry?.path();
+            // The third field after the name, which may have anything in it: man proc_pid_stat.
+            let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+            let group = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(2));
+            if group != Some(&self.child.id().to_string()) {
+                continue;
+            }
+            let status = fs::read_to_string(process.join("status"))?;
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            kibibytes +=
+                line.context("no memory")?.trim().trim_end_matches(" kB").parse::<f64>()?;
         }
         Ok(kibibytes * 1024.0 / 1e6)
-    }
-
-    /// The process and its descendants, since Spin serves from a child, with what their `stat` has
-    /// after the name (`man proc_pid_stat`).
-    fn members(&self) -> Result<BTreeMap<i64, Vec<i64>>> {
-        let mut all = BTreeMap::new();
-        for entry in fs::read_dir("/proc")? {
-            let Ok(pid) = entry?.file_name().to_string_lossy().parse() else { continue };
-            // A process may end meanwhile.
-            let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-            let (_, fields) = stat.rsplit_once(") ").context("no stat")?;
-            all.insert(pid, fields.split(' ').map(|it| it.trim().parse().unwrap_or(0)).collect());
-        }
-        let mut members = BTreeMap::new();
-        // In ascending order, so parents come before their children.
-        for (pid, fields) in all {
-            let fields: Vec<i64> = fields;
-            if pid == i64::from(self.child.id()) || members.contains_key(&fields[1]) {
-                members.insert(pid, fields);
-            }
-        }
-        Ok(members)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for pid in self.members().unwrap_or_default().keys() {
-            let kill = format!("kill -9 {pid} 2>/dev/null");
-            let _ = Command::new("sh").args(["-c", &kill]).status();
-        }
+        let kill = format!("kill -9 -{}", self.child.id());
+        let _ = Command::new("sh").args(["-c", &kill]).status();
         let _ = self.child.wait();
     }
 }

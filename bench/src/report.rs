@@ -1,134 +1,129 @@
-//! BENCHMARKS.md: `bench/template.md` with the tables filled in, and the charts.
+//! BENCHMARKS.md: `bench/template.md` with the tables filled in, and its chart.
 
-use crate::contenders::{Absent, Contender, NATIVE};
-use crate::goals::goals;
-use crate::guest::Cost;
-use crate::measure::{Figures, Waits};
+use crate::contenders::{HEALTH, NATIVE, PARITY, SPIN_HELLO, SPIN_PARITY};
+use crate::measure::{Figures, Plan, Waits};
 use crate::statistics::{median, number, ratio, spread};
-use crate::{Plan, charts};
 use anyhow::{Context, Result};
 use std::fs;
 use std::process::Command;
-
-pub const COMPONENT: &str = "target/wasm32-wasip2/release/spin_on_k8s.wasm";
-pub const HELLO: &str = "target/wasm32-wasip2/release/hello.wasm";
-/// What makes up the image, as `Dockerfile` copies it.
-const IMAGE: [&str; 3] = [COMPONENT, "target/wasm32-wasip2/release/lifeline.wasm", "spin.k8s.toml"];
 
 /// All that was measured.
 pub struct Results {
     pub plan: Plan,
     pub figures: Vec<Figures>,
-    pub absent: Vec<Absent>,
+    /// Contenders that could not be started, and why.
+    pub absent: Vec<(&'static str, String)>,
     pub waits: Vec<Waits>,
-    pub costs: Vec<Cost>,
 }
 
-impl Results {
-    /// What was measured of the contender with this name.
-    pub fn of(&self, name: &str) -> Option<&Figures> {
-        self.figures.iter().find(|it| it.contender.name == name)
-    }
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+use Bound::{AtLeast, AtMost};
 
-    /// Writes BENCHMARKS.md and the charts.
+impl Results {
+    /// Writes BENCHMARKS.md and its chart.
     pub fn write(&self) -> Result<()> {
-        fs::create_dir_all("bench/charts")?;
         let mut text = fs::read_to_string("bench/template.md")?;
         for (place, content) in [
             ("{machine}", machine()?),
             ("{rounds}", format!("{} of {} s", self.plan.rounds, self.plan.seconds)),
-            ("{contenders}", self.contenders()),
-            ("{goals}", goals(self)),
+            ("{goals}", self.goals()),
+            ("{summary}", self.summary()?),
             ("{throughput}", self.throughput()?),
-            ("{latency}", self.latency()?),
-            ("{memory}", self.memory()?),
-            ("{start}", self.start()?),
-            ("{waits}", self.waits()?),
-            ("{guest}", self.guest()),
-            ("{sizes}", sizes()?),
+            ("{latency}", self.latency()),
+            ("{waits}", self.waits()),
         ] {
             text = text.replace(place, content.trim_end());
         }
+        fs::write("bench/throughput.svg", self.chart())?;
         Ok(fs::write("BENCHMARKS.md", text)?)
     }
 
-    fn contenders(&self) -> String {
-        let present = self.figures.iter().map(|it| (&it.contender, "measured"));
-        let absent = self.absent.iter().map(|it| (&it.contender, it.reason.as_str()));
-        let row = |(it, state): (&Contender, &str)| {
-            let command = it.command.replace("ADDRESS", "127.0.0.1:8000");
-            vec![it.name.into(), format!("`{command}`"), state.into()]
+    /// The rates of a contender for the connections with this index.
+    fn rates(&self, name: &str, index: usize) -> Option<&[f64]> {
+        self.figures
+            .iter()
+            .find(|it| it.contender.name == name)
+            .map(|it| it.rates[index].as_slice())
+    }
+
+    /// The goals, and which of them this run has reached.
+    fn goals(&self) -> String {
+        let of = |name, to, index| Some(ratio(self.rates(name, index)?, self.rates(to, index)?));
+        let host = self.figures.iter().find(|it| it.contender.name == PARITY);
+        let (start, idle) = (host.map(|it| median(&it.start)), host.map(|it| it.idle));
+        let (each, all) = (self.waits.last().map(Waits::kilobytes_each), self.waits.last());
+        let rows = [
+            ("`/parity` of native hyper, 16 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 1)),
+            ("… 128 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 2)),
+            ("`/health` of `/parity`", AtLeast(0.9), "", of(HEALTH, PARITY, 1)),
+            (
+                "`/parity` of hello-world, on Spin",
+                AtLeast(1.35),
+                "",
+                of(SPIN_PARITY, SPIN_HELLO, 1),
+            ),
+            ("exec to the first 200", AtMost(3.5), " ms", start),
+            ("resident, idle, after 1,000 requests", AtMost(7.0), " MB", idle),
+            ("memory for each wait", AtMost(48.0), " KB", each),
+            ("10,000 concurrent waits", AtMost(6.5), " s", all.map(|it| it.seconds)),
+        ];
+        let row = |(what, bound, unit, value): (&str, Bound, &str, Option<f64>)| {
+            let (goal, reached) = match bound {
+                AtLeast(it) => (format!("at least {}", number(it)), value.map(|value| value >= it)),
+                AtMost(it) => (format!("at most {}", number(it)), value.map(|value| value <= it)),
+            };
+            let value = value.map_or("not measured".into(), |it| number(it) + unit);
+            let verdict = reached.map_or("", |it| if it { "reached" } else { "**missed**" });
+            vec![what.into(), goal + unit, value, verdict.into()]
         };
-        table(&["contender", "command", ""], present.chain(absent).map(row))
+        table(&["", "goal", "this run", ""], rows.into_iter().map(row))
+    }
+
+    /// One line for each contender, and why the others are absent.
+    fn summary(&self) -> Result<String> {
+        let native = self.rates(NATIVE, 1).context("nothing to compare with")?;
+        let head = ["", "requests/s", "of native", "p99, ms", "MB idle", "ms to the first 200"];
+        let present = self.table(&head, |it| {
+            let (rates, latency) = (&it.rates[1], &it.latency[1]);
+            let numbers = [median(rates), ratio(rates, native), median(latency), it.idle];
+            numbers.into_iter().chain([median(&it.start)]).map(number).collect()
+        });
+        let absent =
+            self.absent.iter().map(|(name, reason)| format!("| {name} | absent: {reason} |\n"));
+        Ok(present + &absent.collect::<String>())
     }
 
     fn throughput(&self) -> Result<String> {
-        let medians = |it: &Figures| it.rates.iter().map(|all| median(all)).collect();
-        let series = ["1 connection", "16 connections", "128 connections"];
-        let title = "How many requests a second?";
-        charts::bars("throughput", title, "requests/s", &series, &self.groups(medians))?;
-        let native = self.of(NATIVE).context("nothing to compare with")?;
-        Ok(self.table(&["", series[0], series[1], series[2]], |it| {
-            let pairs = it.rates.iter().zip(&native.rates);
+        let native: Option<Vec<_>> = (0..3).map(|index| self.rates(NATIVE, index)).collect();
+        let native = native.context("nothing to compare with")?;
+        Ok(self.table(&["", "1 connection", "16 connections", "128 connections"], |it| {
+            let pairs = it.rates.iter().zip(&native);
             pairs
                 .map(|(all, to)| format!("{}<br>× {}", written(all), number(ratio(all, to))))
                 .collect()
         }))
     }
 
-    fn latency(&self) -> Result<String> {
-        let medians = |it: &Figures| it.latency.iter().map(|all| median(all)).collect();
-        let series = ["p50", "p99", "p99.9"];
-        let title = "How long does an answer take?";
-        charts::bars("latency", title, "ms", &series, &self.groups(medians))?;
-        Ok(self.table(&["ms", "requests/s", series[0], series[1], series[2]], |it| {
-            let rate = number(f64::from(it.contender.rate));
-            std::iter::once(rate).chain(it.latency.iter().map(|all| written(all))).collect()
-        }))
+    fn latency(&self) -> String {
+        let head = ["ms", "requests/s", "p50", "p99", "p99.9", "MB at the peak", "starts, ms"];
+        self.table(&head, |it| {
+            let mut cells = vec![number(f64::from(it.contender.rate))];
+            cells.extend(it.latency.iter().map(|all| written(all)));
+            cells.extend([number(it.peak), written(&it.start)]);
+            cells
+        })
     }
 
-    fn memory(&self) -> Result<String> {
-        let series = ["idle, after 1,000 requests", "peak under load"];
-        let groups = self.groups(|it| vec![it.idle, it.peak]);
-        charts::bars("memory", "How much memory is resident?", "MB", &series, &groups)?;
-        let head = ["", "MB idle", "MB peak", "CPU seconds for 10,000 requests"];
-        Ok(self.table(&head, |it| vec![number(it.idle), number(it.peak), written(&it.cpu)]))
-    }
-
-    fn start(&self) -> Result<String> {
-        let groups = self.groups(|it| vec![median(&it.start)]);
-        charts::bars("start", "How long from exec to the first 200?", "ms", &["ms"], &groups)?;
-        Ok(self.table(&["", "ms", "starts"], |it| {
-            vec![written(&it.start), it.start.len().to_string()]
-        }))
-    }
-
-    fn waits(&self) -> Result<String> {
-        let label = |it: &Waits| format!("{} in {} s", number(it.count as f64), number(it.seconds));
-        let groups: Vec<_> = self.waits.iter().map(|it| (label(it), vec![it.peak])).collect();
-        charts::bars(
-            "waits",
-            "What do concurrent waits cost?",
-            "MB at the peak",
-            &["MB"],
-            &groups,
-        )?;
+    fn waits(&self) -> String {
         let head = ["waits at once", "s until all are answered", "MB before", "MB peak", "KB each"];
         let row = |it: &Waits| {
             let numbers = [it.count as f64, it.seconds, it.idle, it.peak, it.kilobytes_each()];
             numbers.map(number).into()
         };
-        Ok(table(&head, self.waits.iter().map(row)))
-    }
-
-    fn guest(&self) -> String {
-        let row = |it: &Cost| vec![it.what.into(), number(it.fuel as f64), it.calls.to_string()];
-        table(&["", "fuel", "host calls"], self.costs.iter().map(row))
-    }
-
-    /// The values of each contender, for a chart.
-    fn groups(&self, values: impl Fn(&Figures) -> Vec<f64>) -> Vec<(String, Vec<f64>)> {
-        self.figures.iter().map(|it| (it.contender.name.into(), values(it))).collect()
+        table(&head, self.waits.iter().map(row))
     }
 
     /// A table with a row for each contender.
@@ -136,10 +131,35 @@ impl Results {
         let row = |it: &Figures| [vec![it.contender.name.into()], cells(it)].concat();
         table(head, self.figures.iter().map(row))
     }
+
+    /// Requests a second with 16 connections, as bars on a logarithmic scale, since the contenders are
+    /// orders of magnitude apart. The background is white, for GitHub's dark theme, too.
+    fn chart(&self) -> String {
+        let height = 40 + 28 * self.figures.len();
+        let bar = |(index, it): (usize, &Figures)| {
+            let (name, rate, y) = (it.contender.name, median(&it.rates[1]), 36 + 28 * index);
+            let (width, text, number) = (rate.log10() * 90.0, y + 15, number(rate));
+            format!(
+                r##"<text x="210" y="{text}" text-anchor="end">{name}</text>
+<rect x="220" y="{y}" width="{width:.0}" height="20" fill="#0072b2"/>
+<text x="{:.0}" y="{text}">{number}</text>
+"##,
+                226.0 + width
+            )
+        };
+        let bars: String = self.figures.iter().enumerate().map(bar).collect();
+        format!(
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="800" height="{height}" font-family="sans-serif" font-size="14">
+<rect width="800" height="{height}" fill="#fff"/>
+<text x="220" y="24">Requests a second with 16 connections, logarithmic</text>
+{bars}</svg>
+"##
+        )
+    }
 }
 
 /// A table in Markdown.
-pub fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut text = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len()));
     for row in rows {
         text += &format!("| {} |\n", row.join(" | "));
@@ -147,36 +167,20 @@ pub fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     text
 }
 
-/// The median, and the range if there is one.
+/// The median, and the range.
 fn written(values: &[f64]) -> String {
     let (median, least, most) = spread(values);
     format!("**{}** ({} to {})", number(median), number(least), number(most))
 }
 
-/// The size of files together.
-fn kibibytes(files: &[&str]) -> Result<f64> {
-    let sizes = files.iter().map(|file| Ok(fs::metadata(file).context(file.to_string())?.len()));
-    Ok(sizes.sum::<Result<u64>>()? as f64 / 1024.0)
-}
-
-fn sizes() -> Result<String> {
-    let files: [(&str, &[&str]); 3] =
-        [("the component", &[COMPONENT]), ("hello-world", &[HELLO]), ("the image", &IMAGE)];
-    let rows = files.map(|(what, files)| Ok(vec![what.into(), number(kibibytes(files)?)]));
-    let rows: Result<Vec<_>> = rows.into_iter().collect();
-    Ok(table(&["", "KiB"], rows?.into_iter()))
-}
-
 /// When, on what and with what it was measured.
 fn machine() -> Result<String> {
-    let run = |line| {
-        anyhow::Ok(String::from_utf8(Command::new("sh").args(["-c", line]).output()?.stdout)?)
-    };
-    let facts = run(
-        "date -u +%F; sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1; nproc; uname -sr; rustc --version",
-    )?;
+    let line = "date -u +%F; nproc; sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1; uname -sr; \
+                rustc --version";
+    let output = Command::new("sh").args(["-c", line]).output()?;
+    let facts = String::from_utf8(output.stdout)?;
     let facts: Vec<_> = facts.lines().collect();
-    let [date, cpu, cores, kernel, rustc] = facts[..] else {
+    let [date, cores, cpu, kernel, rustc] = facts[..] else {
         anyhow::bail!("what machine is this? {facts:?}")
     };
     Ok(format!("{date}, {cores} cores of {cpu}, {kernel}, {rustc}"))

@@ -15,6 +15,10 @@ pub fn config() -> Config {
         .memory_reservation(MEMORY_LIMIT as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(64 << 10)
+        // The component is stripped, so a backtrace would tell nothing.
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        .native_unwind_info(false)
         // An image would be one more mapping for each memory, and the system has 65,530 for all.
         .memory_init_cow(false);
     config

@@ -5,7 +5,6 @@ use crate::http::ResponseOutparam;
 use crate::instance::bindings::{Replica, ReplicaPre};
 use crate::instance::{INSTANCES, Instance, MEMORY_LIMIT, TABLE_LIMIT, TABLES, TICK};
 use crate::key_value::KeyValue;
-use crate::wasi;
 use hyper::http::request::Parts;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::error::{Context, Result};
@@ -119,7 +118,7 @@ impl std::fmt::Display for NoRoom {
     }
 }
 
-/// A linker with the world's imports, and those that Rust's standard library adds.
+/// A linker with the world's imports.
 ///
 /// # Errors
 /// If an interface is linked twice.
@@ -129,7 +128,6 @@ pub fn linker(engine: &Engine) -> Result<Linker<Instance>> {
         instance.calls += 1;
         instance
     })?;
-    wasi::add_std_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -1,16 +1,16 @@
-//! WASI, as far as the world and Rust's standard library go: clocks, an exit, and standard error.
+//! WASI, as far as the world goes: clocks, an exit, and standard error.
 
 use crate::http::OutgoingBody;
 use crate::instance::Instance;
 use crate::instance::bindings::wasi::cli::{exit, stderr};
-use crate::instance::bindings::wasi::clocks::monotonic_clock;
+use crate::instance::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::instance::bindings::wasi::io::{error, poll, streams};
 use std::io::Write;
-use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use streams::StreamError;
 use tokio::time::{Instant, sleep_until};
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
+use wall_clock::Datetime;
+use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
 
 /// When something is ready, at the latest.
@@ -85,6 +85,17 @@ impl monotonic_clock::Host for Instance {
     }
 }
 
+impl wall_clock::Host for Instance {
+    fn now(&mut self) -> Result<Datetime> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        Ok(Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
+    }
+
+    fn resolution(&mut self) -> Result<Datetime> {
+        Ok(Datetime { seconds: 0, nanoseconds: 1 })
+    }
+}
+
 impl stderr::Host for Instance {
     fn get_stderr(&mut self) -> Result<Resource<OutputStream>> {
         Ok(self.table.push(OutputStream::Stderr)?)
@@ -108,30 +119,3 @@ impl std::fmt::Display for Exit {
 }
 
 impl std::error::Error for Exit {}
-
-/// `wasi:clocks/wall-clock`'s.
-#[derive(ComponentType, Lift, Lower)]
-#[component(record)]
-struct Datetime {
-    seconds: u64,
-    nanoseconds: u32,
-}
-
-/// Where the monotonic clock starts.
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// Adds the clocks as Rust's standard library reads them.
-///
-/// By hand, and not from a WIT file, because it is no part of the world: a guest may ask for less.
-///
-/// # Errors
-/// If a function is linked twice.
-pub fn add_std_to_linker(linker: &mut Linker<Instance>) -> Result<()> {
-    let mut wall_clock = linker.instance("wasi:clocks/wall-clock@0.2.0")?;
-    wall_clock.func_wrap("now", |_, ()| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        Ok((Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() },))
-    })?;
-    let mut monotonic_clock = linker.instance("wasi:clocks/monotonic-clock@0.2.0")?;
-    monotonic_clock.func_wrap("now", |_, ()| Ok((START.elapsed().as_nanos() as u64,)))
-}
