@@ -291,7 +291,7 @@ async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
         let answer = host.api.send(method, path).await;
         assert_eq!(answer.status, 500, "{path}");
         let detail = answer.json("detail");
-        assert!(detail.starts_with("the replica's state is out of reach: "), "{detail}");
+        assert!(detail.starts_with("the replica's state is unavailable: "), "{detail}");
     }
     assert_eq!(host.api.get("/parity?int=4").await.body, "even");
     assert_eq!(host.api.get("/wait").await.status, 200, "it opened a store without max_waits");

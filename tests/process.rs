@@ -13,7 +13,7 @@ async fn quit_ends_the_process_and_a_new_one_is_healthy() {
     assert_eq!((answer.status, answer.body.as_str()), (202, "{}"));
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
-    assert!(log.ends_with("\nstate: quit; it terminates\n"), "{log}");
+    assert!(log.ends_with("\nstate: quit; terminating\n"), "{log}");
     assert!(process.api.try_send("GET", "/health").await.is_err());
 
     Process::start(&mut Process::command()).api.assert_healthy().await;
@@ -33,7 +33,7 @@ async fn state_changes_are_logged_and_requests_are_not() {
     let lines: Vec<_> = log.lines().collect();
     let [open, failed] = lines[..] else { panic!("{log}") };
     assert!(open.contains("chaos_token is not set"));
-    assert_eq!(failed, "state: failed; its /health fails from now on");
+    assert_eq!(failed, "state: failed; /health fails from now on");
 }
 
 #[tokio::test]
