@@ -29,7 +29,7 @@ impl Demo {
         assert_eq!(next(), "3 replicas of spin-on-k8s run here, under a small kubelet.");
         let url = next();
         let url = url.strip_prefix("Control room: ").unwrap();
-        assert_eq!(next(), "Ctrl-C ends all of it.");
+        assert_eq!(next(), "Ctrl-C stops everything.");
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             printed.map_while(Result::ok).try_for_each(|line| sender.send(line))
