@@ -66,12 +66,12 @@ impl Demo {
         let processes = processes().into_iter();
         let children: Vec<_> =
             processes.filter(|(_, it)| *it == parent).map(|(id, _)| id).collect();
-        // The replicas, and what ends them.
+        // The replicas, and the shell that ends them.
         assert_eq!(children.len(), 4);
         children
     }
 
-    /// Sends it a signal, and waits until nothing is left of it.
+    /// Sends it a signal, and waits until none of its processes is left.
     async fn end(mut self, signal: Signal) -> Option<i32> {
         let children = self.children();
         kill_process(Pid::from_child(&self.child), signal).unwrap();
@@ -96,7 +96,7 @@ fn processes() -> Vec<(i32, String)> {
 }
 
 #[tokio::test]
-async fn replicas_heal_before_the_eyes() {
+async fn replicas_heal_in_view() {
     let demo = Demo::start();
     let mut starting = vec!["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
     while !starting.is_empty() {
@@ -122,7 +122,7 @@ async fn replicas_heal_before_the_eyes() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_demo_that_is_killed() {
+async fn a_killed_demo_leaves_nothing_behind() {
     let demo = Demo::start();
     let served = async { while demo.api.get("/health").await.status != 200 {} };
     timeout(PATIENCE, served).await.unwrap();

@@ -1,5 +1,4 @@
-//! Components that misbehave, each written as text: what they cost their own requests, and that
-//! they cost nobody else's.
+//! Components that misbehave, each written as text. They cost their own requests, but nobody else's.
 
 use crate::support::{Host, PATIENCE};
 use spin_on_k8s_host::guest::{Code, Guest, MAX_TICKS, MEMORY_LIMIT, Memory, TICK};
@@ -52,7 +51,7 @@ async fn host(body: &str) -> Host {
 #[tokio::test]
 async fn a_trap_costs_its_own_request_a_500() {
     let host = host("unreachable").await;
-    // With a single instance, so the second request shows that the first gave it back.
+    // There is a single instance, so the second request shows that the first gave it back.
     for _ in 0..2 {
         let answer = host.api.get("/").await;
         assert_eq!((answer.status, answer.json("detail").as_str()), (500, "the guest has trapped"));
@@ -92,7 +91,7 @@ async fn an_endless_loop_is_a_504_and_lets_others_run() {
 
 #[tokio::test]
 async fn memory_does_not_grow_past_the_limit() {
-    // Traps once it can grow no more; but loops, for a 504, if it got past the limit.
+    // Traps once it can grow no more, but loops, for a 504, if it got past the limit.
     let pages = MEMORY_LIMIT >> 16;
     let body = format!(
         "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))

@@ -30,7 +30,9 @@ fn main() -> Result<(), Error> {
     bucket.delete(QUIT)?;
     match variables::get("chaos_token").as_deref() {
         Ok("") => {
-            eprintln!("chaos_token is not set: anyone who reaches this replica can fail and quit it");
+            eprintln!(
+                "chaos_token is not set: anyone who reaches this replica can fail and quit it"
+            );
         }
         Ok(token) if token.trim().is_empty() => {
             eprintln!(
