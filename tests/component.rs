@@ -101,7 +101,7 @@ type Interfaces = BTreeMap<String, BTreeSet<String>>;
 fn interfaces(resolve: &Resolve, items: &IndexMap<WorldKey, WorldItem>) -> Interfaces {
     let mut interfaces = Interfaces::new();
     for (key, item) in items {
-        let WorldItem::Interface { id, .. } = item else { panic!("{key:?} is no interface") };
+        let WorldItem::Interface { id, .. } = item else { panic!("{key:?} is not an interface") };
         let name = resolve.name_world_key(key);
         let name = name.split('@').next().unwrap();
         let functions = resolve.interfaces[*id].functions.keys().cloned();

@@ -244,7 +244,7 @@ async fn the_page_works_below_a_prefix() {
 #[tokio::test]
 async fn everyone_can_use_the_page() {
     let axe = format!("{ROOT}/target/node_modules/axe-core/axe.min.js");
-    let axe = fs::read_to_string(axe).expect("axe-core, which tests/tools brings");
+    let axe = fs::read_to_string(axe).expect("axe-core, which tests/tools installs");
     let page = Browser::open(&deployment().await, "audit").await;
     page.see("body[data-state=alive]").await;
     for panel in ["parity", "wait", "health"] {
