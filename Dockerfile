@@ -13,7 +13,7 @@ COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src
 COPY wit wit
-# The target directory is in the cache, which is not part of the stage; so copy the results out.
+# The target directory is in the cache, the results are not.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/cache \
     cargo build --locked --release --target wasm32-wasip2 --target-dir /cache \
         --package spin-on-k8s --package lifeline && \

@@ -29,7 +29,7 @@ demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--r
 build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
 
-components: wasm-target ## Build only the components
+components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
 test: components ## Run all tests, and install the tools that they need
@@ -76,7 +76,7 @@ push: components ## Push the app as an OCI artefact to REF, with Spin
 	$(if $(REF),,$(error make push needs REF=registry/name:tag))
 	spin registry push --file spin.k8s.toml $(REF)
 
-# Ask the rustc that will be used, which need not be rustup's.
+# Asks the rustc that will be used, which need not be rustup's.
 HAS_WASM = [ -d "$$(rustc --print target-libdir --target wasm32-wasip2)" ]
 
 wasm-target:

@@ -79,7 +79,7 @@ impl Answer {
     pub fn send(self, response: ResponseOutparam) {
         let headers = Headers::new();
         for (name, value) in &self.headers {
-            // Only a value with control characters is refused, and better left out.
+            // Only a value with control characters is refused; it is better left out.
             let _ = headers.append(name, value.as_bytes());
         }
         let outgoing = OutgoingResponse::new(headers);

@@ -17,7 +17,7 @@ pub fn is_poisoned() -> Result<bool, Error> {
 /// Poisons the replica, and logs that.
 pub fn fail() -> Result<(), Error> {
     open(STORE)?.set(FAILED, b"")?;
-    eprintln!("state: failed; /health fails from now on");
+    eprintln!("state: failed; its /health fails from now on");
     Ok(())
 }
 

@@ -51,7 +51,7 @@ async fn host(body: &str) -> Host {
 #[tokio::test]
 async fn a_trap_costs_its_own_request_a_500() {
     let host = host("unreachable").await;
-    // There is a single instance, so the second request shows that the first gave it back.
+    // With a single instance, so the second request shows that the first gave it back.
     for _ in 0..2 {
         let answer = host.api.get("/").await;
         assert_eq!((answer.status, answer.json("detail").as_str()), (500, "the guest has trapped"));

@@ -19,7 +19,7 @@ fn run(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// An image in a folder, in the OCI layout.
+/// An image in a folder, in the layout of the OCI.
 struct Layout(String);
 
 impl Layout {
@@ -94,7 +94,7 @@ fn make_with_docker(has_buildx: bool) -> String {
     fs::write(&docker, format!("#!/bin/sh\n[ $1 = version ] || {has_buildx} && echo 28.2.2\n"))
         .unwrap();
     run(&format!("chmod +x {docker}"));
-    // As if run by hand, even when make runs these tests.
+    // As by hand, also when these tests are run by make.
     let make =
         format!("env -u MAKEFLAGS -u MAKELEVEL PATH={folder}:$PATH make --dry-run image 2>&1");
     let output = Command::new("sh").current_dir(ROOT).args(["-c", &make]).output().unwrap();

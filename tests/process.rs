@@ -33,7 +33,7 @@ async fn state_changes_are_logged_and_requests_are_not() {
     let lines: Vec<_> = log.lines().collect();
     let [open, failed] = lines[..] else { panic!("{log}") };
     assert!(open.contains("chaos_token is not set"));
-    assert_eq!(failed, "state: failed; /health fails from now on");
+    assert_eq!(failed, "state: failed; its /health fails from now on");
 }
 
 #[tokio::test]

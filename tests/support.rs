@@ -139,7 +139,7 @@ pub async fn with_wait_in_flight(api: &Api) -> JoinHandle<Option<u16>> {
     wait
 }
 
-/// The host, in this process, on a free port; it ends with the test's runtime.
+/// The host in this process, on a free port; it ends with the test's runtime.
 pub struct Host {
     pub address: SocketAddr,
     pub api: Api,
