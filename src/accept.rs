@@ -2,7 +2,7 @@
 
 /// How much `accepted`, the value of an `Accept…` header, prefers what `ranges` name, the most
 /// specific of them first: its weight in thousandths, then how specific the matching range is.
-/// Only good for comparing.
+/// The result is only meant to be compared.
 ///
 /// The most specific range that is named decides. If none is named, or it has a weight of 0, the
 /// client does not accept it at all.

@@ -2,12 +2,11 @@
 //!
 //! All requests share the host's instances. A flood of `/wait` would take every one of them and
 //! leave none for `/health`, and liveness would restart a replica that is only busy. So the variable
-//! `max_waits` says how many waits may begin in each window of five seconds. One wait takes as long,
-//! so at most twice as many are in flight.
+//! `max_waits` says how many waits may begin in each window of five seconds. A wait takes as long as a
+//! window, so at most twice as many are in flight.
 //!
 //! Waits are counted when they begin, and never counted down. A client that goes away, an instance
-//! that is dropped or a container that is killed could not count down; the place that it held would
-//! be lost.
+//! that is dropped or a container that is killed could not count down, and its place would be lost.
 
 use crate::keys::STORE;
 use crate::problem::Problem;

@@ -47,7 +47,7 @@ fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> 
     }
 }
 
-/// Whether `credentials` are exactly one, the bearer `token`, and that is not empty.
+/// Whether `credentials` has exactly one value, and that is the bearer `token`, which is not empty.
 ///
 /// The time that the comparison takes reveals nothing about the token but its length.
 fn permits(token: &str, credentials: &[Vec<u8>]) -> bool {

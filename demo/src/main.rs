@@ -25,7 +25,7 @@ struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: String,
 
-    /// Number of replicas, instead of the manifest's
+    /// Number of replicas; by default, as many as in the manifest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
     replicas: Option<u16>,
 }
