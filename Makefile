@@ -3,8 +3,8 @@ HOST = --locked --profile host
 TESTS = --locked --profile tests --workspace
 # With the registry's name, without which podman and buildah would call it localhost/….
 IMAGE = docker.io/library/spin-on-k8s:0.1.0
-# Without attestations, which would make an index of the image: nodes of other architectures, which can
-# run it as well, would refuse that.
+# Without attestations, which would turn the image into an index. Nodes of other architectures would
+# refuse that, although they can run the image.
 BUILDER = $(or \
 	$(if $(shell docker version --format '{{.Server.Version}}' 2>/dev/null),$(if \
 		$(shell docker buildx version 2>/dev/null), \
@@ -14,10 +14,10 @@ BUILDER = $(or \
 	$(if $(shell command -v buildah),buildah bud --isolation chroot), \
 	$(error make image needs docker, podman or buildah))
 
-# Where the host has to compile, too; only its types are checked, for want of their C compilers.
+# Other platforms that the host must compile for. Only types are checked, for lack of their C compilers.
 OTHERS = aarch64-apple-darwin aarch64-unknown-linux-gnu
 
-help: ## List what can be made
+help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' Makefile
 
 run: build ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
@@ -27,20 +27,20 @@ demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--r
 	cargo build $(HOST) -p spin-on-k8s-host -p spin-on-k8s-demo
 	target/host/spin-on-k8s-demo $(ARGS)
 
-build: components ## Build the components, and the host that carries one
+build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
 
 components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
-test: components ## Run all tests, and bring the tools that they need
+test: components ## Run all tests, and install the tools that they need
 	skip=$$(tests/tools) && cargo test $(TESTS) -- $$skip --skip faults::
 	$(MAKE) test-faults
 
-test-faults: components ## Run the tests at full size, which want the machine for themselves (SOAK=10 for ten times)
+test-faults: components ## Run the full-size tests, which need the machine to themselves (SOAK=10 for ten times as long)
 	cargo test $(TESTS) --test tests faults:: -- --test-threads 1 --nocapture
 
-test-contract: components ## Put the contract to the server at BASE_URL; DESTRUCTIVE=1 fails and quits it, too
+test-contract: components ## Test the server at BASE_URL against the contract; DESTRUCTIVE=1 also fails and quits it
 	cargo test $(TESTS) --test tests -- contract:: documents:: --skip destructive
 	$(if $(DESTRUCTIVE),cargo test $(TESTS) --test tests destructive -- --test-threads 1)
 
@@ -55,7 +55,7 @@ lint: components ## Check format, lints and docs, and types on other platforms
 			cargo check --locked --profile tests --target $$target -p spin-on-k8s-host --all-targets || exit; \
 	done
 
-bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 to try)
+bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 for a trial run)
 	cargo build --locked --release --target wasm32-wasip2 -p hello
 	cargo build $(HOST) -p spin-on-k8s-bench
 	ulimit -n $$(ulimit -Hn) && target/host/bench
@@ -79,7 +79,7 @@ fuzz: ## Fuzz the query and the path, 60 s each; needs a nightly toolchain
 			fuzz/target/corpus/$$target fuzz/corpus/$$target -- -max_total_time=60 -timeout=10 || exit; \
 	done
 
-image: $(if $(LOCAL),components) ## Build the image; LOCAL=1 takes the components built here, and pulls no base image
+image: $(if $(LOCAL),components) ## Build the image; LOCAL=1 uses the components built here, and pulls no base image
 	$(BUILDER) --tag $(IMAGE) $(if $(LOCAL),--build-context build=.) .
 
 push: components ## Push the app as an OCI artefact to REF, with Spin

@@ -1,4 +1,4 @@
-//! Says how the component is linked, and prepares the documents that it carries: compresses them,
+//! Sets how the component is linked, and prepares the documents that it carries. It compresses them,
 //! and hashes the page's own style and script, the only ones that its Content-Security-Policy allows.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -7,18 +7,18 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 use std::{env, fs, path::Path};
 
-/// What a gzip file has before its compressed data, if it has no name, and after it (RFC 1952).
+/// Bytes before and after the compressed data of a gzip file without a name (RFC 1952).
 const HEAD: usize = 10;
 const TAIL: usize = 8;
 
 fn main() -> io::Result<()> {
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32") {
-        // The default stack of 1 MiB would be the greater part of every instance's memory. With this
-        // one, which is nearly three times what the deepest call takes, an instance starts with a
-        // single page of 64 KiB. Here, because RUSTFLAGS would override .cargo/config.toml.
+        // The default stack of 1 MiB would be most of every instance's memory. With this one, nearly
+        // three times what the deepest call takes, an instance starts with a single page of 64 KiB.
+        // It is set here because RUSTFLAGS would override .cargo/config.toml.
         println!("cargo::rustc-link-arg=-zstack-size=32768");
     }
-    // Not the working directory, since the fuzzers' package has this build script, too.
+    // Not relative to the working directory, since the fuzzers' package also uses this build script.
     let source = Path::new(file!()).with_file_name("src");
     let out = env::var("OUT_DIR").expect("Cargo sets it");
     for name in ["page.html", "openapi.json"] {

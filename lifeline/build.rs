@@ -1,4 +1,4 @@
-//! Says how the lifeline is linked: with the component's stack (see `build.rs` at the root).
+//! Links the lifeline with the component's stack (see `build.rs` at the root).
 
 fn main() {
     println!("cargo::rustc-link-arg=-zstack-size=32768");

@@ -1,11 +1,11 @@
-//! What a client would rather have (RFC 9110, section 12).
+//! What a client prefers (RFC 9110, section 12).
 
-/// How much `accepted`, the value of an `Accept…` header, wants what `ranges` name, the most
-/// specific of them first: its weight in thousandths, then how specifically that was said. To be
-/// compared.
+/// How much `accepted`, the value of an `Accept…` header, prefers what `ranges` name, the most
+/// specific of them first: its weight in thousandths, then how specific the matching range is.
+/// The result is only meant to be compared.
 ///
-/// The most specific range that is named decides. What is not named, or refused with a weight of 0,
-/// is not wanted at all.
+/// The most specific range that is named decides. If none is named, or it has a weight of 0, the
+/// client does not accept it at all.
 pub fn preference(accepted: &str, ranges: &[&str]) -> (u16, usize) {
     let named = ranges.iter().rev().enumerate().rev().find_map(|(specificity, range)| {
         accepted.split(',').find_map(|choice| {
@@ -18,7 +18,7 @@ pub fn preference(accepted: &str, ranges: &[&str]) -> (u16, usize) {
     named.filter(|(weight, _)| *weight > 0).unwrap_or_default()
 }
 
-/// A weight, such as `0.75`, in thousandths; one that is no number from 0 to 1 refuses.
+/// A weight, such as `0.75`, in thousandths. Anything but a number from 0 to 1 counts as 0.
 fn thousandths(weight: &str) -> u16 {
     let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
     let thousandths = format!("{whole}{fraction:0<3}").parse().unwrap_or(0);
@@ -74,7 +74,7 @@ mod tests {
             ("0.001", 1),
             ("0.", 0),
             ("0", 0),
-            // No weights, by RFC 9110, section 12.4.2.
+            // Not weights, by RFC 9110, section 12.4.2.
             ("1.001", 0),
             ("2", 0),
             ("0.1234", 0),

@@ -1,29 +1,28 @@
 //! How many waits a replica begins.
 //!
-//! All requests share the host's instances. A flood of `/wait` would take every one of them, and
-//! leave none for `/health`: liveness would restart a replica that is only busy. So the variable
-//! `max_waits` says how many waits may begin in each window of five seconds, as long as one takes;
-//! then at most twice as many are in flight.
+//! All requests share the host's instances. A flood of `/wait` would take every one of them and
+//! leave none for `/health`, and liveness would restart a replica that is only busy. So the variable
+//! `max_waits` says how many waits may begin in each window of five seconds. A wait takes as long as a
+//! window, so at most twice as many are in flight.
 //!
-//! Waits are counted as they begin, and never counted down. A client that goes away, an instance
-//! that is dropped and a container that is killed could not count down, and would leave the replica
-//! with places that nobody has.
+//! Waits are counted when they begin, and never counted down. A client that goes away, an instance
+//! that is dropped or a container that is killed could not count down, and its place would be lost.
 
 use crate::problem::Problem;
 use crate::state;
 use crate::wasi::keyvalue::atomics::increment;
 use spin_sdk::variables;
 
-/// Seconds that a window takes.
+/// Length of a window in seconds.
 const WINDOW: u64 = 5;
 
-/// What comes before the window's number in the key of its count.
+/// What precedes a window's number in the key of its count.
 const PREFIX: &str = "waits-";
 
 /// Lets one more wait begin at `now`, a Unix time in seconds, or says when to come back.
 pub fn admit(now: u64) -> Result<(), Problem> {
     let most = variables::get("max_waits")
-        .map_err(|error| Problem::Internal(format!("max_waits is out of reach: {error}")))?;
+        .map_err(|error| Problem::Internal(format!("max_waits is unavailable: {error}")))?;
     let most = limit(&most).map_err(Problem::Internal)?;
     if most == 0 {
         return Ok(());
@@ -33,8 +32,8 @@ pub fn admit(now: u64) -> Result<(), Problem> {
     let bucket = state::open()?;
     let begun = increment(&bucket, &key(window), 1)?;
     if begun == 1 {
-        // The first of a window removes old counts, so that the store does not grow. Not that of the
-        // window before: a request that is late by a moment would begin to count it anew.
+        // The first wait of a window removes old counts, so that the store does not grow. It keeps the
+        // previous window's, because a request that is a moment late would start that count again.
         let kept = key(window.saturating_sub(1));
         for other in bucket.list_keys(None)?.keys {
             if is_before(&other, &kept) {
@@ -51,14 +50,14 @@ pub fn admit(now: u64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The value of `max_waits`; 0 is no limit.
+/// The value of `max_waits`; 0 means no limit.
 fn limit(max_waits: &str) -> Result<i64, String> {
     let limit = max_waits.trim().parse::<u32>().map(i64::from);
     limit.map_err(|_| format!("max_waits is not a whole number: '{max_waits}'"))
 }
 
-/// Whether `other` counts the waits of a window before that of `key`. Both compare as text, since
-/// windows have nine digits from 1985 to 2128.
+/// Whether `other` counts the waits of a window before that of `key`. They can be compared as text,
+/// since the numbers of windows have nine digits from 1985 to 2128.
 fn is_before(other: &str, key: &str) -> bool {
     other.starts_with(PREFIX) && other < key
 }

@@ -7,10 +7,10 @@ use spin_sdk::variables;
 use std::borrow::Cow;
 use std::mem::forget;
 
-/// `blocking-write-and-flush` takes no more bytes at once (wasi:io/streams).
+/// The most bytes that `blocking-write-and-flush` takes at once (wasi:io/streams).
 const MAX_WRITE: usize = 4096;
 
-/// A complete answer: all of the body is known before the first byte goes out.
+/// A complete answer: the whole body is known before the first byte is sent.
 pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, Cow<'static, str>)>,
@@ -24,34 +24,34 @@ impl Answer {
         Self { status, headers: Vec::new(), body: Cow::Borrowed(b""), last: false }
     }
 
-    /// An answer with `body`, which may not be empty, of media type `content_type`.
+    /// An answer with `body`, which must not be empty, of media type `content_type`.
     pub fn new(
         status: u16,
         content_type: &'static str,
         body: impl Into<Cow<'static, [u8]>>,
     ) -> Self {
         let body = body.into();
-        // Without its length an answer goes out in chunks.
+        // Without its length, an answer is sent in chunks.
         let length = body.len().to_string();
         Self { body, ..Self::empty(status) }
             .with_header("content-type", content_type)
             .with_header("content-length", length)
     }
 
-    /// An answer with `value` as JSON, not to be stored: a time, or an error.
+    /// An answer with `value` as JSON: a time or an error, which must not be stored.
     pub fn json(status: u16, value: &impl Serialize) -> Self {
-        // Serialization fails only on maps with keys that are no strings; there are none.
+        // Serialization fails only on maps whose keys are not strings; there are none.
         let body = serde_json::to_vec(value).unwrap_or_default();
         Self::new(status, "application/json", body).not_to_be_stored()
     }
 
-    /// R's empty list, `{}`: done, nothing to tell.
+    /// R's empty list, `{}`: done, with nothing to report.
     pub fn empty_object(status: u16) -> Self {
         Self::new(status, "application/json", b"{}").not_to_be_stored()
     }
 
-    /// The same answer, which tells of a moment or of a replica: a cache that kept it would show a
-    /// failed replica healthy.
+    /// The same answer, which no cache may store. It describes a moment or a replica; from a cache, a
+    /// failed replica would look healthy.
     pub fn not_to_be_stored(self) -> Self {
         self.with_header("cache-control", "no-store")
     }
@@ -62,8 +62,8 @@ impl Answer {
         self
     }
 
-    /// The same answer, with the name of the replica that gives it: the variable `hostname`, which
-    /// on Kubernetes is the pod's name.
+    /// The same answer, with the name of the replica that gives it: the variable `hostname`, which on
+    /// Kubernetes is the pod's name.
     pub fn with_replica(self) -> Self {
         match variables::get("hostname") {
             Ok(name) if !name.contains(char::is_control) => self.with_header("x-replica", name),
@@ -71,7 +71,7 @@ impl Answer {
         }
     }
 
-    /// The same answer, to be the instance's last act: see `quit`.
+    /// The same answer, as the instance's last act: see `quit`.
     pub fn and_exit(self) -> Self {
         Self { last: true, ..self }
     }

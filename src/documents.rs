@@ -10,20 +10,20 @@ use std::ops::Range;
 
 /// A document, prepared by the build script.
 struct Document {
-    /// It as a gzip file.
+    /// The document as a gzip file.
     gzip: &'static [u8],
-    /// Where its compressed data is in that.
+    /// Where the compressed data is in `gzip`.
     deflated: Range<usize>,
-    /// Its length when inflated.
+    /// Its length when decompressed.
     length: usize,
-    /// Weak, because it is the tag of both encodings.
+    /// Weak, because both encodings share it.
     etag: &'static str,
 }
 
 const PAGE: Document = include!(concat!(env!("OUT_DIR"), "/page.html.rs"));
 const OPENAPI: Document = include!(concat!(env!("OUT_DIR"), "/openapi.json.rs"));
 
-/// What a browser may do with the page: run its own script and style, and ask this server.
+/// What a browser lets the page do: use its own script and style, and send requests to this server.
 const POLICY: &str = concat!(
     "default-src 'none'; script-src '",
     env!("PAGE_SCRIPT"),
@@ -33,7 +33,7 @@ const POLICY: &str = concat!(
     "frame-ancestors 'none'",
 );
 
-/// What everybody else gets.
+/// What everyone but a browser gets.
 const LIST: &str = concat!(
     "spin-on-k8s ",
     env!("CARGO_PKG_VERSION"),
@@ -49,14 +49,14 @@ GET  /               this list; a browser gets the control room
 "
 );
 
-/// Answers the OpenAPI document.
+/// Answers with the OpenAPI document.
 pub fn openapi(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     let openapi = document(request, OPENAPI, "application/json", "accept-encoding")?;
-    // For viewers and editors of other origins; there is nothing of the replica in it.
+    // For viewers and editors on other origins; it reveals nothing about the replica.
     Ok(openapi.with_header("access-control-allow-origin", "*"))
 }
 
-/// Answers the control room to those who would rather have HTML, and a list to all others.
+/// Answers with the control room if the client prefers HTML, otherwise with a list.
 pub fn page(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     let vary = "accept, accept-encoding";
     let accepted = header(request, "accept");
@@ -76,8 +76,8 @@ pub fn page(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> 
         .with_header("x-frame-options", "DENY"))
 }
 
-/// Answers a document: compressed, inflated for those who do not accept that, or not at all for those
-/// who have it.
+/// Answers with a document: compressed, or decompressed for clients that do not accept gzip, or 304
+/// for clients that have it already.
 fn document(
     request: &IncomingRequest,
     Document { gzip, deflated, length, etag }: Document,
@@ -100,7 +100,7 @@ fn document(
         .with_header("vary", vary))
 }
 
-/// Whether `known`, the value of `If-None-Match`, has `etag`; strong or weak makes no difference.
+/// Whether `known`, the value of `If-None-Match`, contains `etag`, be it strong or weak.
 fn has(known: &str, etag: &str) -> bool {
     fn opaque(tag: &str) -> &str {
         tag.trim().trim_start_matches("W/")
@@ -108,7 +108,7 @@ fn has(known: &str, etag: &str) -> bool {
     known.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
 }
 
-/// A header's values, as one list.
+/// A header's values, joined into one list.
 fn header(request: &IncomingRequest, name: &str) -> String {
     let values = request.headers().get(name);
     String::from_utf8_lossy(&values.join(&b',')).into_owned()

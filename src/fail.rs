@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use crate::state;
 use spin_sdk::http::IncomingRequest;
 
-/// Makes `/health` fail from now on. All other endpoints go on; it may be repeated.
+/// Makes `/health` fail from now on. All other endpoints keep working. It may be repeated.
 pub fn fail(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     if !state::is_poisoned()? {
         state::fail()?;

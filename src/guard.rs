@@ -1,5 +1,5 @@
-//! The guard of the kill switch: no page of another origin, and a bearer token, if the replica was
-//! given one.
+//! The guard of the kill switch. It refuses pages of other origins, and requires a bearer token if
+//! the replica was given one.
 
 use crate::problem::Problem;
 use spin_sdk::http::IncomingRequest;
@@ -7,12 +7,12 @@ use spin_sdk::variables;
 use subtle::ConstantTimeEq;
 
 /// Lets `request` pass if the variable `chaos_token` is empty, or if the request carries it as
-/// `Authorization: Bearer <token>` (RFC 6750); but never if a browser says that another origin's
-/// page is behind it.
+/// `Authorization: Bearer <token>` (RFC 6750); but never if a browser says that a page of another
+/// origin sent it.
 ///
-/// The white space around a token is no part of it: a secret that was made from a file ends with a
-/// line's end, which no client could send. A token that is nothing but white space, or that cannot be
-/// read, lets nobody pass.
+/// White space around the token does not count: a secret made from a file ends with a line break,
+/// which no client could send. A token that is only white space, or that cannot be read, lets nobody
+/// pass.
 pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let (site, origin) = (headers.get("sec-fetch-site"), headers.get("origin"));
@@ -20,17 +20,18 @@ pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
         return Err(Problem::Forbidden);
     }
     let token = variables::get("chaos_token")
-        .map_err(|error| Problem::Internal(format!("chaos_token is out of reach: {error}")))?;
+        .map_err(|error| Problem::Internal(format!("chaos_token is unavailable: {error}")))?;
     if token.is_empty() || permits(token.trim(), &headers.get("authorization")) {
         return Ok(());
     }
     Err(Problem::Unauthorized)
 }
 
-/// Whether a browser says that the request comes from a page of another origin than `host`: by
-/// `Sec-Fetch-Site` (Fetch Metadata), or, where it sends none, as over plain HTTP, by `Origin`.
+/// Whether a browser says that the request comes from a page of an origin other than `host`. It says
+/// so in `Sec-Fetch-Site` (Fetch Metadata) or, where it does not send that, as over plain HTTP, in
+/// `Origin`.
 ///
-/// Whoever is no browser, such as curl or a kubelet, sends neither.
+/// Other clients, such as curl or a kubelet, send neither.
 fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> bool {
     match (site, origin) {
         ([], []) => false,
@@ -46,9 +47,9 @@ fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> 
     }
 }
 
-/// Whether the only one of `credentials` is `token`, which is not empty.
+/// Whether `credentials` has exactly one value, and that is the bearer `token`, which is not empty.
 ///
-/// How long the comparison takes tells nothing of the token but its length.
+/// The time that the comparison takes reveals nothing about the token but its length.
 fn permits(token: &str, credentials: &[Vec<u8>]) -> bool {
     let [credentials] = credentials else { return false };
     match credentials.split_at_checked("Bearer ".len()) {
@@ -94,7 +95,7 @@ mod tests {
         assert!(!refused(&["none"], &[]));
         assert!(!refused(&[], &["http://here:8000"]));
         assert!(!refused(&[], &["https://HERE:8000"]));
-        // Behind a proxy that does not forward the host, the browser knows better.
+        // Behind a proxy that does not forward `Host`, the browser knows better.
         assert!(!refused(&["same-origin"], &["https://there"]));
         assert!(refused(&["same-site"], &["http://here:8000"]));
         assert!(refused(&["cross-site"], &[]));

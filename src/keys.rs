@@ -1,10 +1,10 @@
-//! Where the state of a replica is kept: what the component and the lifeline have to agree on.
+//! Where the state of a replica is kept: what the component and the lifeline must agree on.
 
 /// The key-value store.
 pub const STORE: &str = "default";
 
-/// A key that is there once the replica is poisoned.
+/// A key that exists once the replica is poisoned.
 pub const FAILED: &str = "failed";
 
-/// A key that is there once the replica was told to quit.
+/// A key that exists once the replica has been told to quit.
 pub const QUIT: &str = "quit";

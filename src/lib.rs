@@ -36,7 +36,7 @@ const POST: &str = "POST, OPTIONS";
 /// The entry point, `wasi:http/incoming-handler`.
 ///
 /// This is the SDK's low-level form: its `Router`, `Request` and `Response` would cost several
-/// times the instructions and twice the bytes. A body is never asked for, so any is ignored.
+/// times the instructions and twice the bytes. The request's body is never read.
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, response: ResponseOutparam) {
     let request = ManuallyDrop::new(request);
@@ -66,13 +66,13 @@ pub fn split(target: &str) -> (&str, &str) {
     target.split_once('?').unwrap_or((target, ""))
 }
 
-/// The rules of HTTP that hold for every route.
+/// The rules of HTTP that apply to every route.
 fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
     let (path, query) = split(target);
     let (allow, endpoint) = route(path).ok_or(Problem::NotFound)?;
     let allowed = match request.method() {
         Method::Options => return Ok(Answer::empty(204).with_header("allow", allow)),
-        // The answer to HEAD is that to GET; the host leaves its body out.
+        // HEAD is answered like GET; the host leaves out the body.
         Method::Get | Method::Head => allow == GET,
         Method::Post => allow == POST,
         _ => false,

@@ -1,20 +1,20 @@
-//! The guest's `malloc`, which takes the place of libc's.
+//! The guest's `malloc`, which replaces libc's.
 //!
-//! It frees nothing: an instance gives one answer and is dropped with its memory. That saves a
-//! third of the instructions of a request, and a tenth of the component.
+//! It frees nothing: an instance gives one answer and is dropped with its memory. That saves a third
+//! of a request's instructions, and a tenth of the component's size.
 
 use std::arch::wasm32::{memory_grow, memory_size};
 use std::ffi::c_int;
 use std::ptr::{copy, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Bytes that a memory grows by.
+/// Bytes in a page, the unit by which memory grows.
 const PAGE: usize = 1 << 16;
 
-/// The alignment that C wants of any memory.
+/// The alignment that C requires of allocated memory.
 const ALIGN: usize = 16;
 
-/// The error of having no memory, in wasi-libc.
+/// wasi-libc's error for running out of memory.
 const ENOMEM: c_int = 48;
 
 unsafe extern "C" {
@@ -22,10 +22,10 @@ unsafe extern "C" {
     static __heap_base: u8;
 }
 
-/// Where free memory begins now; 0 before anything was taken.
+/// Where free memory begins now; 0 until something is taken.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes `size` bytes, zeroed, since they are never used twice. `align` is a power of two.
+/// Takes `size` bytes, which are zero, since none is ever used twice. `align` is a power of two.
 fn take(align: usize, size: usize) -> *mut u8 {
     let free = match FREE.load(Relaxed) {
         0 => (&raw const __heap_base).addr(),
@@ -58,7 +58,7 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut u8 {
 unsafe extern "C" fn realloc(old: *mut u8, size: usize) -> *mut u8 {
     let new = malloc(size);
     if !old.is_null() && !new.is_null() {
-        // SAFETY: what it copies too much, if `old` was smaller, is memory of this guest, too,
+        // SAFETY: if `old` was smaller, the excess that is copied is still this guest's memory,
         // since `old` is before `new`.
         unsafe { copy(old, new, size) };
     }
@@ -73,7 +73,7 @@ unsafe extern "C" fn posix_memalign(out: *mut *mut u8, align: usize, size: usize
     if new.is_null() {
         return ENOMEM;
     }
-    // SAFETY: the caller says so.
+    // SAFETY: the caller guarantees it.
     unsafe { *out = new };
     0
 }

@@ -25,8 +25,8 @@ pub fn only(name: &str, query: &str) -> Result<String, String> {
     }
 }
 
-/// The parity of a decimal integer of any length, white space and a sign allowed, as R's
-/// `as.integer` does; only its last digit matters, so no number is too big.
+/// The parity of a decimal integer of any length. White space and a sign are allowed, as in R's
+/// `as.integer`. Only the last digit matters, so no number is too big.
 pub fn parity_of(int: &str) -> Result<&'static str, String> {
     let number = int.trim();
     let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
@@ -51,7 +51,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_parameter_is_wanted() {
+    fn exactly_one_parameter_is_required() {
         assert_eq!(only("int", "int=4"), Ok("4".into()));
         assert_eq!(only("int", "a=1&%69nt=%2B5&b"), Ok("+5".into()));
         assert_eq!(only("int", "int"), Ok("".into()));
@@ -82,7 +82,7 @@ mod tests {
 
         #[test]
         fn accepts_what_a_big_integer_parser_accepts(text in "\\PC{0,12}") {
-            // It alone allows `1_000`.
+            // Only `BigInt` allows `1_000`.
             let integer = text.trim().parse::<BigInt>().is_ok() && !text.contains('_');
             prop_assert_eq!(parity_of(&text).is_ok(), integer);
         }

@@ -9,13 +9,13 @@ use serde::Serialize;
 pub enum Problem {
     /// The request is at fault; the string says what was wrong, with the value.
     BadRequest(String),
-    /// The request lacks the token that its endpoint wants.
+    /// The request lacks the token that its endpoint requires.
     Unauthorized,
-    /// A page of another origin has made the browser send the request.
+    /// A page of another origin made the browser send the request.
     Forbidden,
     /// No such path.
     NotFound,
-    /// The path exists, but not for this method; `allow` names those that it has.
+    /// The path exists, but not for this method; `allow` lists the methods that it has.
     MethodNotAllowed { allow: &'static str },
     /// The replica is at fault; the string says how.
     Internal(String),
@@ -60,6 +60,6 @@ impl From<Problem> for Answer {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        Self::Internal(format!("the replica's state is out of reach: {error}"))
+        Self::Internal(format!("the replica's state is unavailable: {error}"))
     }
 }

@@ -7,9 +7,9 @@ use spin_sdk::http::IncomingRequest;
 
 /// Answers in full, then exits.
 ///
-/// In this order, because a guest that exits before its answer is complete leaves the client with
-/// an empty 500 or a body cut short. What the exit ends is the host's to say: the embedded host
-/// ends with its guest, Spin drops the instance and lives on.
+/// The order matters: a guest that exits before its answer is complete leaves the client with an
+/// empty 500 or a truncated body. What the exit ends is up to the host: the embedded host ends with
+/// its guest; Spin drops the instance and lives on.
 pub fn quit(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     state::quit()?;
     Ok(Answer::empty_object(202).with_replica().and_exit())

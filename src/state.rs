@@ -1,10 +1,10 @@
 //! The replica's state: keys in a key-value store, absent as long as it is alive.
 //!
 //! It cannot be a global variable, as it is in R: the instance that poisons the replica is gone
-//! before the next request. Whether the state outlives the process is the store's to say: the
-//! embedded host keeps it in memory, `spin up` in `.spin/` unless told otherwise.
+//! before the next request. Whether the state outlives the process depends on the store: the embedded
+//! host keeps it in memory, and `spin up` keeps it in `.spin/` unless told otherwise.
 //!
-//! Each key is only ever set, so no request can undo what another has done at the same time.
+//! Requests only ever set keys, so none can undo what another does at the same time.
 
 use crate::keys::{FAILED, QUIT, STORE};
 use crate::wasi::keyvalue::store::{self, Bucket, Error};
@@ -18,7 +18,7 @@ pub fn open() -> Result<ManuallyDrop<Bucket>, Error> {
     store::open(STORE).map(ManuallyDrop::new)
 }
 
-/// Whether the replica was failed or told to quit.
+/// Whether the replica has been failed or told to quit.
 pub fn is_poisoned() -> Result<bool, Error> {
     open()?.exists(FAILED)
 }
@@ -35,6 +35,6 @@ pub fn quit() -> Result<(), Error> {
     let bucket = open()?;
     bucket.set(FAILED, b"")?;
     bucket.set(QUIT, b"")?;
-    eprintln!("state: quit; it terminates");
+    eprintln!("state: quit; terminating");
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use spin_sdk::http::IncomingRequest;
 use std::mem::ManuallyDrop;
 
-/// As long as the R original waits; in nanoseconds.
+/// As long as the R original waits, in nanoseconds.
 const WAIT: u64 = 5_000_000_000;
 
 #[derive(Serialize)]
@@ -18,10 +18,10 @@ struct Body {
     time: String,
 }
 
-/// Answers the time, after five seconds; or at once with 503, if too many waits have begun.
+/// Answers with the time after five seconds, or with 503 at once if too many waits have begun.
 ///
-/// It blocks this instance only: the host sees which event it waits for and gives its thread to
-/// others meanwhile, so that a thousand waits take as long as one.
+/// It blocks only this instance. The host sees which event it waits for and meanwhile gives the
+/// thread to others, so a thousand waits take as long as one.
 pub fn wait(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     admit(now().seconds)?;
     ManuallyDrop::new(subscribe_duration(WAIT)).block();

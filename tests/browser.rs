@@ -121,7 +121,7 @@ impl Browser {
     /// What the browser has complained of since it was last asked.
     pub async fn complaints(&self) -> Vec<Value> {
         let log = self.issue("se/log", json!({ "type": "browser" })).await.unwrap();
-        // What the page asks for is expected to fail, and that is all that this source reports.
+        // This source reports only failed requests, and the page's are expected to fail.
         log.as_array()
             .unwrap()
             .iter()
@@ -145,7 +145,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // With the group, for chromedriver would leave the browser behind.
+        // The whole group, because chromedriver would leave the browser behind.
         let _ = kill_process_group(Pid::from_child(&self.driver), Signal::KILL);
         let _ = self.driver.wait();
         let _ = fs::remove_dir_all(&self.profile);

@@ -1,4 +1,4 @@
-//! What the component is: its world, and what it costs. All of it is deterministic.
+//! What the component is, and what it costs. All of it is deterministic.
 
 use crate::lifeline::LIFELINE;
 use crate::support::{ROOT, compile};
@@ -16,17 +16,17 @@ use wit_parser::{IndexMap, Resolve, WorldItem, WorldKey};
 /// The component, built.
 pub const COMPONENT: &[u8] = include_bytes!("../target/wasm32-wasip2/release/spin_on_k8s.wasm");
 
-/// Bytes of the component, at most.
+/// The most bytes that the component may have.
 const SIZE: usize = 126 << 10;
-/// Bytes of the lifeline, at most.
+/// The most bytes that the lifeline may have.
 const LIFELINE_SIZE: usize = 54 << 10;
 /// Pages of 64 KiB that an instance's memory starts with.
 const PAGES: u64 = 1;
-/// Wasmtime's fuel, about one unit an instruction, that a request costs at most; and how often it
+/// The most Wasmtime fuel, about one unit per instruction, that a request may cost; and how often it
 /// calls the host, including resource drops.
 const COSTS: [(&str, u64, u64); 2] = [("/parity?int=7", 2500, 10), ("/health", 1570, 16)];
 
-/// What stands in the world as WASI has it, used or not: see `wit/world.wit`.
+/// What the world lists in full, used or not: see `wit/world.wit`.
 const WHOLE: [&str; 3] = ["wasi:clocks/wall-clock", "wasi:keyvalue/atomics", "wasi:keyvalue/store"];
 
 #[test]
@@ -38,7 +38,7 @@ fn size() {
 #[tokio::test]
 async fn fuel_and_host_calls() {
     let mut config = Guest::config(Memory::Kept { places: 1 });
-    // Mapped into its memory, as on Spin, the guest's data costs nothing.
+    // The guest's data costs nothing when it is mapped into memory, as on Spin.
     config.consume_fuel(true).memory_init_cow(true);
     let stores = KeyValue::new(["default"]);
     let compiled = compile(&config, COMPONENT);
@@ -99,7 +99,7 @@ type Interfaces = BTreeMap<String, BTreeSet<String>>;
 fn interfaces(resolve: &Resolve, items: &IndexMap<WorldKey, WorldItem>) -> Interfaces {
     let mut interfaces = Interfaces::new();
     for (key, item) in items {
-        let WorldItem::Interface { id, .. } = item else { panic!("{key:?} is no interface") };
+        let WorldItem::Interface { id, .. } = item else { panic!("{key:?} is not an interface") };
         let name = resolve.name_world_key(key);
         let name = name.split('@').next().unwrap();
         let functions = resolve.interfaces[*id].functions.keys().cloned();
@@ -137,7 +137,7 @@ fn imports_and_exports_are_the_worlds() {
     for interfaces in [&mut imported, &mut allowed] {
         interfaces.retain(|name, _| !WHOLE.contains(&name.as_str()));
     }
-    assert_eq!(imported, allowed, "the worlds have more than is imported");
+    assert_eq!(imported, allowed, "the worlds list more than is imported");
 }
 
 #[test]

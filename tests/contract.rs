@@ -1,6 +1,6 @@
 //! The contract, row by row: what the R original answers, and where we do better.
 //!
-//! With `BASE_URL` set, the same rows are put to that server (`make test-contract`).
+//! With `BASE_URL` set, that server is tested against the same rows (`make test-contract`).
 
 use crate::support::{Api, Host};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const PLAIN: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
 
-/// The server under test; the host is kept, if it is ours.
+/// The server under test, and its host if that is ours.
 pub async fn server() -> (Api, Option<Host>) {
     match std::env::var("BASE_URL") {
         Ok(base) => (Api::new(&base), None),
@@ -175,7 +175,7 @@ async fn waits_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn what_tells_of_a_moment_is_not_to_be_stored() {
+async fn answers_about_a_moment_must_not_be_stored() {
     let (api, _host) = server().await;
     for (method, target, stored) in [
         ("GET", "/parity?int=7", ""),
@@ -215,8 +215,8 @@ async fn pages_of_other_origins_may_not_hurt_it() {
     api.assert_healthy().await;
 }
 
-/// What poisons or ends the server: put to a server that is not ours only on demand, and in this
-/// order, to one replica.
+/// Tests that poison or end the server. A server that is not ours gets them only on demand, in this
+/// order, and as a single replica.
 mod destructive {
     use super::*;
 

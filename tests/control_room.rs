@@ -95,8 +95,8 @@ async fn time(page: &Browser, column: &str) -> f64 {
     text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
 }
 
-/// The manifest with probes that take a failed replica out of rotation as soon as any page could see it,
-/// and leave it alive for a while.
+/// The manifest with probes that take a failed replica out of rotation as soon as a page could see that
+/// it failed, and leave it alive for a while.
 fn hasty() -> String {
     let (before, readiness) = MANIFEST.split_once("readinessProbe:").unwrap();
     let hasty = readiness.replacen("periodSeconds: 3", "periodSeconds: 1", 1);
@@ -107,8 +107,8 @@ fn hasty() -> String {
 }
 
 #[tokio::test]
-async fn a_bad_answer_and_silence_tell_of_a_blow() {
-    // With the manifest's own probes the page has a bad answer first.
+async fn a_bad_answer_or_silence_reveals_a_blow() {
+    // With the manifest's own probes, the page gets a bad answer first.
     for (manifest, bad_seen) in [(MANIFEST.into(), true), (hasty(), false)] {
         let (_kubelet, url) = deploy(&manifest, 3).await;
         let page = Browser::open(&url, "silence").await;
@@ -134,7 +134,7 @@ async fn a_bad_answer_and_silence_tell_of_a_blow() {
 }
 
 #[tokio::test]
-async fn a_replica_that_was_never_struck_is_seen_to_be_silent() {
+async fn the_silence_of_a_replica_that_the_page_did_not_strike_is_seen() {
     let (kubelet, url) = deploy(MANIFEST, 3).await;
     let page = Browser::open(&url, "elsewhere-silence").await;
     for name in NAMES {
@@ -164,7 +164,7 @@ async fn one_replica_alone_is_never_out_of_rotation() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_hurts_nobody_and_its_own_may() {
+async fn a_page_of_another_origin_cannot_hurt_a_replica_and_its_own_can() {
     let replica = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "1"));
     let url = format!("http://{}", replica.address);
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -177,7 +177,7 @@ async fn a_page_of_another_origin_hurts_nobody_and_its_own_may() {
     });
     let page = Browser::open(&page, "elsewhere").await;
     for path in ["fail", "quit"] {
-        // It may be sent, but its answer may not be seen: the type says so.
+        // The request may be sent, but its answer may not be seen: the type says so.
         let sent = format!(
             "return (await fetch('{url}/{path}', {{ method: 'POST', mode: 'no-cors' }})).type"
         );
@@ -218,7 +218,7 @@ async fn the_page_works_below_a_prefix() {
 #[tokio::test]
 async fn everyone_can_use_the_page() {
     let axe = format!("{ROOT}/target/node_modules/axe-core/axe.min.js");
-    let axe = fs::read_to_string(axe).expect("axe-core, which tests/tools brings");
+    let axe = fs::read_to_string(axe).expect("axe-core, which tests/tools installs");
     let page = Browser::open(&deployment().await, "audit").await;
     page.see("body[data-state=alive]").await;
     for panel in ["parity", "wait", "health"] {

@@ -30,7 +30,7 @@ impl Demo {
         assert_eq!(next(), "3 replicas of spin-on-k8s run here, under a small kubelet.");
         let url = next();
         let url = url.strip_prefix("Control room: ").unwrap();
-        assert_eq!(next(), "Ctrl-C ends all of it.");
+        assert_eq!(next(), "Ctrl-C stops everything.");
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             printed.map_while(Result::ok).try_for_each(|line| sender.send((Instant::now(), line)))
@@ -66,12 +66,12 @@ impl Demo {
         let processes = processes().into_iter();
         let children: Vec<_> =
             processes.filter(|(_, it)| *it == parent).map(|(id, _)| id).collect();
-        // The replicas, and what ends them.
+        // The replicas, and the shell that ends them.
         assert_eq!(children.len(), 4);
         children
     }
 
-    /// Sends it a signal, and waits until nothing is left of it.
+    /// Sends it a signal, and waits until none of its processes is left.
     async fn end(mut self, signal: Signal) -> Option<i32> {
         let children = self.children();
         kill_process(Pid::from_child(&self.child), signal).unwrap();
@@ -110,7 +110,7 @@ async fn record(page: &Browser, part: &str) {
 }
 
 #[tokio::test]
-async fn replicas_heal_before_the_eyes() {
+async fn replicas_heal_in_view() {
     let demo = Demo::start();
     for _ in 1..=3 {
         demo.tells(&["  ready "]);
@@ -157,7 +157,7 @@ async fn replicas_heal_before_the_eyes() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_demo_that_is_killed() {
+async fn a_killed_demo_leaves_nothing_behind() {
     let demo = Demo::start();
     demo.serves().await;
     assert_eq!(demo.end(Signal::KILL).await, None);

@@ -1,4 +1,4 @@
-//! The documents: who gets which, how, and how often.
+//! The documents: who gets which, in what form, and how often.
 
 use crate::contract::server;
 use crate::support::Answer;
@@ -23,7 +23,7 @@ fn text(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_browser_gets_the_page_and_all_others_a_list() {
+async fn a_browser_gets_the_page_and_everyone_else_a_list() {
     let (api, _host) = server().await;
     for accept in ["", "*/*", "application/json", "text/html;q=0.5, text/plain", "text/html;q=0"] {
         let answer = api.send_with("GET", "/", &[("accept", accept)]).await;
@@ -39,7 +39,7 @@ async fn a_browser_gets_the_page_and_all_others_a_list() {
 }
 
 #[tokio::test]
-async fn a_document_is_compressed_for_who_accepts_it() {
+async fn a_document_is_compressed_for_clients_that_accept_it() {
     let (api, _host) = server().await;
     for (path, content_type, whole) in
         [("/", "text/html; charset=UTF-8", PAGE), ("/openapi.json", "application/json", OPENAPI)]
@@ -67,7 +67,7 @@ async fn a_document_is_compressed_for_who_accepts_it() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_known_is_not_sent_again() {
+async fn a_document_that_the_client_has_is_not_sent_again() {
     let (api, _host) = server().await;
     for path in ["/", "/openapi.json"] {
         let first = api.send_with("GET", path, &[BROWSER]).await;
@@ -94,7 +94,7 @@ async fn a_document_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn pages_of_any_origin_may_read_the_openapi_document_alone() {
+async fn pages_of_any_origin_may_read_only_the_openapi_document() {
     let (api, _host) = server().await;
     for (path, allowed) in [("/openapi.json", "*"), ("/", ""), ("/health", ""), ("/nope", "")] {
         let answer = api.send_with("GET", path, &[BROWSER, ("origin", "http://there")]).await;

@@ -1,5 +1,5 @@
-//! Faults that the host must survive, at full size. The host is a process of its own here, since
-//! its memory and its file descriptors are counted. `SOAK=10` makes the soak ten times as long.
+//! Faults that the host must survive, at full size. The host is a process of its own here, because
+//! its memory and file descriptors are measured. `SOAK=10` makes the soak ten times as long.
 
 use crate::support::{Api, HOST, PATIENCE, Process, get};
 use chrono::NaiveDateTime;
@@ -28,7 +28,7 @@ fn descriptors(process: &Process) -> usize {
     fs::read_dir(format!("/proc/{}/fd", process.child.id())).unwrap().count()
 }
 
-/// Awaits that a reading of the process falls to `bound`; panics with the last one.
+/// Waits until a reading of the process falls to `bound`; otherwise panics with the last reading.
 async fn falls_to<T: PartialOrd + std::fmt::Debug>(bound: T, read: impl Fn() -> T) {
     let mut pause = interval(Duration::from_millis(100));
     let fallen = async {
@@ -40,15 +40,15 @@ async fn falls_to<T: PartialOrd + std::fmt::Debug>(bound: T, read: impl Fn() -> 
     assert!(fallen.is_ok(), "still {:?} of at most {bound:?}", read());
 }
 
-/// How often a flood was served, by the number of the window in which the wait began, and how often
-/// it was refused.
+/// How often a flood was served, by the number of the window in which the wait began, and how often it
+/// was refused.
 #[derive(Default)]
 struct Flood {
     served: BTreeMap<u64, usize>,
     refused: usize,
 }
 
-/// Seconds of the wait, and of the window in which so many begin.
+/// Seconds that a wait takes, and the length of the window in which waits are counted.
 const WINDOW: u64 = 5;
 
 /// Asks for `/wait` again and again on one connection.
@@ -83,7 +83,7 @@ async fn a_flood_of_waits_leaves_room_for_the_rest() {
     let mut command = Process::command();
     command.args(["--max-instances", "500"]).env("SPIN_VARIABLE_MAX_WAITS", MOST.to_string());
     let process = Process::start(&mut command);
-    // The warm places keep their memory: all are in use once before it is measured.
+    // The warm places keep their memory. Use them all once before it is measured.
     let wait = |()| {
         let api = process.api.clone();
         tokio::spawn(async move { api.get("/wait").await.status })
@@ -101,7 +101,7 @@ async fn a_flood_of_waits_leaves_room_for_the_rest() {
     let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     let until = Instant::now() + Duration::from_secs(20);
     let clients: Vec<_> = clients.into_iter().map(|it| tokio::spawn(flood(it, until))).collect();
-    // On a thread of its own: it is the server's time that counts, not that of this runtime.
+    // On a thread of its own, so that only the server's time counts, not this runtime's.
     let rest = std::thread::spawn(move || {
         let mut slowest = [Duration::ZERO; 2];
         while Instant::now() < until {
@@ -144,8 +144,9 @@ fn blocking_status(address: SocketAddr, target: &str) -> u16 {
     answer[9..12].parse().unwrap()
 }
 
-/// The host under a limit of the shell's, with as many connections in `/wait` as it lets; `/health` is
-/// well and quick all the while. Returns how often the waits were served, and how often refused.
+/// Runs the host under a limit set by the shell, with as many connections in `/wait` as that allows.
+/// `/health` must be good and quick all the while. Returns how many waits were served, and how many
+/// refused.
 async fn waits_under(limit: &str, instances: usize, waits: usize) -> (usize, usize) {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let run = format!("{limit} && exec \"$0\" --max-instances {instances}");
@@ -194,15 +195,15 @@ async fn few_descriptors_leave_one_for_health() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(target_os = "linux"), ignore = "addresses are limited on Linux only")]
-async fn instances_fit_few_addresses() {
-    // 39 bits of addresses, of which the kernel has half, are 256 GiB.
+async fn instances_fit_a_small_address_space() {
+    // With 39-bit addresses, of which the kernel has half, 256 GiB are left.
     assert_eq!(waits_under("ulimit -v 134217728", 1000, 1000).await, (1000, 0));
-    // Where they do not fit, they are refused.
+    // Those that do not fit are refused.
     let (served, refused) = waits_under("ulimit -v 6291456", 1000, 1000).await;
     assert!(served > 0 && refused > 0 && served + refused == 1000);
 }
 
-/// What a soak sends, and the status that comes back; none where the client hangs up in the middle.
+/// What a soak sends, and the status that comes back, if the client does not hang up in the middle.
 const SOAK: [(&str, Option<u16>); 12] = [
     ("GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n\r\n", Some(200)),
     ("GET /parity?int=%00%FF HTTP/1.1\r\nhost: x\r\n\r\n", Some(400)),
@@ -233,11 +234,11 @@ async fn a_soak_leaves_nothing_behind() {
             client.await.unwrap();
         }
     };
-    // The allocator and the pools reach their size in this.
+    // This lets the allocator and the pools reach their size.
     soak(20_000).await;
     let (memory, files) = (resident(&process), descriptors(&process));
     soak(200_000 * factor).await;
-    // No descriptor, and no more memory than a tenth, whatever the length.
+    // No more descriptors, and at most a tenth more memory, whatever the length.
     falls_to(files, || descriptors(&process)).await;
     falls_to(memory * 11 / 10, || resident(&process)).await;
     println!("resident {memory} kB before, {} kB after", resident(&process));
@@ -249,7 +250,7 @@ async fn soak(address: SocketAddr, seed: u64, requests: usize) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut connection = None;
     for _ in 0..requests {
-        // Those that leave the connection usable come first, and are the more frequent.
+        // Those that leave the connection usable come first, and are more frequent.
         let (usable, all) = (&SOAK[..7], &SOAK[..]);
         let kinds = if random.random_ratio(9, 10) { usable } else { all };
         let (request, expected) = kinds.choose(&mut random).unwrap();
@@ -266,7 +267,7 @@ async fn soak(address: SocketAddr, seed: u64, requests: usize) {
     }
 }
 
-/// Reads one answer to its end, which for one to `HEAD` is that of its head.
+/// Reads one answer to its end; an answer to `HEAD` ends with its head.
 async fn answer(stream: &mut TcpStream, head_only: bool) -> Option<(u16, String)> {
     let mut bytes = Vec::new();
     let head = loop {
@@ -311,14 +312,14 @@ async fn a_signal_under_load_loses_no_request() {
     }
 }
 
-/// Sends requests on one connection after the other until no more are accepted; returns how many
-/// were answered. A request that was taken and not answered fails the test.
+/// Sends requests on one connection after another until no more are accepted; returns how many were
+/// answered. A request that was accepted but not answered fails the test.
 async fn until_refused(address: SocketAddr) -> usize {
     let mut answered = 0;
     loop {
         let Ok(mut stream) = TcpStream::connect(address).await else { return answered };
         let request = "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        // The kernel takes connections for the server, and resets those that it has not accepted.
+        // The kernel takes connections for the server, and resets those that the server never accepts.
         if stream.write_all(request.as_bytes()).await.is_err() {
             return answered;
         }

@@ -1,5 +1,5 @@
-//! The drill, without a cluster: three replicas under a small kubelet, requests that go on, and four
-//! blows. What `tests/drill` does on a real one.
+//! The drill without a cluster: three replicas under a small kubelet, constant requests, and five
+//! blows. `tests/drill` does the same on a real cluster.
 
 use crate::support::{Api, HOST, exchange};
 use spin_on_k8s_demo::kubelet::{Kubelet, Pods};
@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 const REPLICAS: usize = 3;
-/// How long it takes until a change of readiness has reached whoever sends requests.
+/// How long it takes until a change of readiness reaches those who send requests.
 const PROPAGATION: Duration = Duration::from_secs(1);
 /// How long a blow may take to heal.
 const HEALING: Duration = Duration::from_secs(40);
-/// How long a flood takes: longer than readiness and liveness are patient.
+/// How long a flood takes: longer than the patience of readiness and liveness.
 const FLOOD: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -34,7 +34,8 @@ struct Drill {
     pods: watch::Receiver<Pods>,
     service: Arc<Service>,
     requests: Mutex<Requests>,
-    /// Whether the last blow was a `/quit`: what it refuses may be retried once, as an ingress does.
+    /// Whether the last blow was a `/quit`. A request that it refuses may be retried once, as an
+    /// ingress does.
     quitting: Mutex<bool>,
 }
 
@@ -68,7 +69,7 @@ impl Drill {
         }
     }
 
-    /// Requests `target` through the Service, and counts how it goes; returns whether it went well.
+    /// Requests `target` through the Service, and counts the outcome; returns whether it was good.
     async fn request(&self, target: &str, body: &str) -> bool {
         let quitting = *self.quitting.lock().unwrap();
         let (answer, retry) = match self.service.connect(quitting).await {
@@ -87,7 +88,7 @@ impl Drill {
         good
     }
 
-    /// Waits until the pods are as wanted; returns when that was, or nothing if it takes too long.
+    /// Waits until the pods are as wanted; returns when they were, or nothing if it takes too long.
     async fn until(&self, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
         self.within(HEALING, wanted).await
     }
@@ -97,7 +98,7 @@ impl Drill {
         timeout(most, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
     }
 
-    /// Waits out a blow, prints its row, and returns whether it healed and what requests it had.
+    /// Waits out a blow, prints its row, and returns whether it healed, and its requests.
     async fn heal(
         &self,
         blow: &str,
@@ -111,9 +112,9 @@ impl Drill {
         (replaced.is_some() && ready.is_some(), requests)
     }
 
-    /// Prints the row of a blow, and returns what requests it had.
+    /// Prints the row of a blow, and returns its requests.
     async fn report(&self, blow: &str, start: Instant, times: [Option<Instant>; 3]) -> Requests {
-        // What is under way belongs to this blow.
+        // What is still under way belongs to this blow.
         sleep(PROPAGATION + Duration::from_secs(6)).await;
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         *self.quitting.lock().unwrap() = false;
@@ -127,8 +128,8 @@ impl Drill {
         requests
     }
 
-    /// More clients than the replicas have instances ask for `/wait` again and again. Returns whether
-    /// all replicas stayed ready.
+    /// More clients than the replicas have instances keep asking for `/wait`. Returns whether all
+    /// replicas stayed ready, and the requests.
     async fn flood(self: &Arc<Self>) -> (bool, Requests) {
         rlimit::increase_nofile_limit(u64::MAX).unwrap();
         let clients: Vec<_> = (0..2400)
@@ -137,7 +138,7 @@ impl Drill {
                 tokio::spawn(async move {
                     loop {
                         if !drill.request("/wait", r#"{"time":""#).await {
-                            // As `Retry-After` wants it, at the least.
+                            // The least that `Retry-After` asks for.
                             sleep(Duration::from_secs(1)).await;
                         }
                     }
@@ -151,7 +152,7 @@ impl Drill {
         (unready.is_none() && self.pods.borrow().values().all(|pod| pod.restarts == 0), requests)
     }
 
-    /// The name of a pod that has not been hit yet, and its container.
+    /// The name of a pod that has not been struck yet, and its container.
     fn victim(&self) -> (String, Api) {
         let pods = self.pods.borrow();
         let (name, pod) = pods.iter().find(|(_, pod)| pod.restarts == 0).unwrap();
@@ -173,7 +174,7 @@ impl Drill {
         self.heal("`/quit`", start, |pods| pods[&name].restarts > 0).await
     }
 
-    /// One new pod more than there should be, and an old one less when it is ready.
+    /// Creates one pod more than there should be, deletes an old one when it is ready, and so on.
     async fn rolling_restart(&self) -> (bool, Requests) {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
@@ -186,7 +187,7 @@ impl Drill {
             .await
     }
 
-    /// Evicts all pods, each as soon as the disruption budget of one lets it.
+    /// Evicts all pods, each as soon as the disruption budget of one allows it.
     async fn evict(&self) -> (bool, Requests) {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();

@@ -1,4 +1,4 @@
-//! Clients that misbehave or come in numbers, and the limits that stop them.
+//! Clients that misbehave or come in large numbers, and the limits that stop them.
 
 use crate::support::{Host, PATIENCE, rest, with_wait_in_flight};
 use rand::rngs::StdRng;
@@ -15,7 +15,7 @@ async fn host(limits: Limits) -> Host {
     Host::within(Code::CARRIED, KeyValue::new(["default"]), 1, limits).await
 }
 
-/// Limits that a test can wait for.
+/// Limits short enough for a test to wait for.
 fn hasty() -> Limits {
     Limits { read_timeout: Duration::from_millis(300), ..Limits::default() }
 }
@@ -72,7 +72,7 @@ async fn more_connections_than_allowed_are_refused_at_once() {
     assert!(refusal.contains("\r\nretry-after: 1\r\n"), "{refusal}");
     host.api.assert_healthy().await;
     drop(idle);
-    // The server sees their end in its own time.
+    // The server notices their end in its own time.
     let served = async { while host.api.get("/parity?int=7").await.status != 200 {} };
     timeout(PATIENCE, served).await.unwrap();
 }
@@ -115,16 +115,17 @@ async fn a_body_is_ignored_whatever_its_size() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nodd"), "{answer}");
 }
 
-/// Requests as bytes, and how the answer starts and ends; each is followed by a healthy `/health`.
+/// Each request is given as bytes, with how its answer starts and ends, and is followed by a healthy
+/// `/health`.
 #[tokio::test]
-async fn odd_requests_have_their_answers() {
+async fn odd_requests_get_the_right_answers() {
     let host = host(hasty()).await;
     let long = format!("GET /health HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(1 << 20));
     let many = format!("GET /health HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: x\r\n".repeat(1000));
     let target = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
     const CLOSE: &str = "host: x\r\nconnection: close\r\n\r\n";
     for (request, start, end) in [
-        // HTTP/1.0 has no host header; HTTP/1.1 must have one, and one only that can be read.
+        // HTTP/1.0 has no host header; HTTP/1.1 must have exactly one, and a valid one.
         ("GET /health HTTP/1.0\r\n\r\n".into(), "HTTP/1.0 200 ", "\r\n\r\nOK"),
         (
             "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n".into(),
@@ -154,7 +155,7 @@ async fn odd_requests_have_their_answers() {
         (long, "HTTP/1.1 431 ", ""),
         (many, "HTTP/1.1 431 ", ""),
         (target, "HTTP/1.1 414 ", ""),
-        // Bodies whose length is not what was said.
+        // Bodies whose length is not as announced.
         (format!("POST /fail HTTP/1.1\r\ncontent-length: 5\r\n{CLOSE}1"), "HTTP/1.1 408 ", "}"),
         (format!("POST /fail HTTP/1.1\r\ncontent-length: -1\r\n{CLOSE}"), "HTTP/1.1 400 ", ""),
         (
@@ -167,7 +168,7 @@ async fn odd_requests_have_their_answers() {
             "HTTP/1.1 400 ",
             "}",
         ),
-        // A body longer than was said is another request, and not a good one.
+        // What exceeds the announced length of a body is another request, and not a good one.
         (
             "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n12\r\n\r\n".into(),
             "HTTP/1.1 200 ",
@@ -197,7 +198,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn who_has_said_all_and_still_listens_is_answered() {
+async fn a_client_that_has_closed_its_writing_side_is_answered() {
     let host = Host::new().await;
     let mut stream = TcpStream::connect(host.address).await.unwrap();
     stream.write_all(b"GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -238,12 +239,12 @@ async fn random_bytes_leave_it_healthy() {
     for round in 0..80 {
         random.fill(&mut bytes[..]);
         let mut stream = TcpStream::connect(host.address).await.unwrap();
-        // Bare, or as a query that ends and is followed by nothing.
+        // Bare, or as the query of an otherwise well-formed request.
         let (before, after) = match round % 2 {
             0 => ("", ""),
             _ => ("GET /parity?", " HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
         };
-        // The server may well hang up halfway.
+        // The server may hang up halfway.
         for part in [before.as_bytes(), &bytes, after.as_bytes()] {
             let _ = stream.write_all(part).await;
         }
@@ -271,7 +272,7 @@ async fn random_queries_are_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn the_state_is_one_for_all_instances_of_a_host_and_for_no_other() {
+async fn instances_of_one_host_share_their_state_with_no_other_host() {
     let (host, other) = tokio::join!(Host::new(), Host::new());
     host.api.send("POST", "/fail").await;
     let checks = [(); 20].map(|()| {
@@ -291,7 +292,7 @@ async fn a_replica_without_its_store_is_not_healthy_and_says_so() {
         let answer = host.api.send(method, path).await;
         assert_eq!(answer.status, 500, "{path}");
         let detail = answer.json("detail");
-        assert!(detail.starts_with("the replica's state is out of reach: "), "{detail}");
+        assert!(detail.starts_with("the replica's state is unavailable: "), "{detail}");
     }
     assert_eq!(host.api.get("/parity?int=4").await.body, "even");
     assert_eq!(host.api.get("/wait").await.status, 200, "it opened a store without max_waits");

@@ -1,5 +1,4 @@
-//! Components that misbehave, each written as text: what they cost their own requests, and that
-//! they cost nobody else's.
+//! Components that misbehave, each written as text. They cost their own requests, but nobody else's.
 
 use crate::support::{Host, PATIENCE, compile};
 use spin_on_k8s_host::guest::{Code, Guest, Memory};
@@ -95,7 +94,7 @@ async fn an_endless_loop_is_a_504_and_lets_others_run() {
 
 #[tokio::test]
 async fn memory_does_not_grow_past_the_limit() {
-    // Traps once it can grow no more; but loops, for a 504, if it got past the limit.
+    // Traps once it can grow no more, but loops, for a 504, if it got past the limit.
     let pages = MEMORY_LIMIT >> 16;
     let body = format!(
         "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))

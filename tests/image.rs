@@ -1,4 +1,4 @@
-//! The image: what is in it, and its way through a registry.
+//! The image: what is in it, and whether it survives a registry.
 
 use crate::support::ROOT;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const IMAGE: &str = "localhost/spin-on-k8s-test:latest";
-/// Bytes of all layers, compressed.
+/// The most bytes that all layers may have, compressed.
 const LAYERS: u64 = 80 << 10;
 
 fn run(command: &str) -> String {
@@ -72,7 +72,7 @@ impl Registry {
         let mut lines = log.lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains("listening on ")).expect("an address");
         let address = line.split("listening on ").nth(1).unwrap().split('"').next().unwrap().into();
-        // It must not block on a log that nobody reads.
+        // It would block on a log that nobody reads.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
@@ -85,12 +85,12 @@ impl Drop for Registry {
     }
 }
 
-/// What `make image` would run, or says, where docker is all there is and has buildx, or not.
+/// What `make image` would run, or says, where there is only docker, with or without buildx.
 fn make_with_docker(has_buildx: bool) -> String {
     let folder = format!("{}/docker-{has_buildx}", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&folder).unwrap();
     let docker = format!("{folder}/docker");
-    // A server's version, and that of buildx.
+    // The versions of a server and of buildx.
     fs::write(&docker, format!("#!/bin/sh\n[ $1 = version ] || {has_buildx} && echo 28.2.2\n"))
         .unwrap();
     run(&format!("chmod +x {docker}"));

@@ -1,4 +1,4 @@
-//! The lifeline, for real: with the stores of the host.
+//! The built lifeline, with the host's stores.
 
 use crate::component::COMPONENT;
 use crate::support::{Host, PATIENCE, compile};
@@ -40,7 +40,7 @@ fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
 }
 
 #[tokio::test]
-async fn it_clears_the_state_at_start_and_returns_on_quit_only() {
+async fn it_clears_the_state_at_start_and_returns_only_on_quit() {
     let stores = KeyValue::new(["default"]);
     let replica = Host::with(Code::CARRIED, stores.clone(), 10).await;
     let health = async || replica.api.get("/health").await.status;
@@ -71,7 +71,7 @@ async fn a_fail_at_the_same_time_does_not_undo_a_quit() {
     let guest = Guest::new(&config, code, stores.clone()).unwrap();
     let request = |path: &str| Request::post(path).body(()).unwrap().into_parts().0;
     let bucket = stores.open("default").unwrap();
-    // The /quit comes when the /fail has taken so many instructions, until that is over before.
+    // The /quit comes after so many instructions of the /fail, until the /fail ends before that.
     let mut moments = (100..).step_by(100);
     for moment in &mut moments {
         bucket.lock().clear();

@@ -1,9 +1,9 @@
-//! The page and the OpenAPI document, in the eyes of linters: none of them finds anything.
+//! Linters find nothing in the page and the OpenAPI document.
 
 use crate::support::ROOT;
 use std::process::Command;
 
-/// Runs a command from npm's packages; returns what it says, and whether it succeeded.
+/// Runs a command from an npm package; returns whether it succeeded, and what it said.
 fn lint(command: &str) -> (bool, String) {
     let folder = format!("{ROOT}/target/node_modules");
     let output = Command::new("sh").current_dir(folder).args(["-c", command]).output().unwrap();

@@ -1,4 +1,4 @@
-//! The manifests, typed: what one file says of another, and of the component.
+//! The manifests, typed: whether they agree with each other and with the component.
 
 use crate::support::{Host, ROOT};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -81,7 +81,7 @@ fn the_folder_has_only_api_objects_of_a_namespace() {
 }
 
 #[test]
-fn selectors_meet_the_pods() {
+fn selectors_match_the_pods() {
     let deployment = yaml::<Deployment>("k8s/deployment.yaml").spec.unwrap();
     let labels = deployment.template.metadata.unwrap().labels.unwrap();
     let spread = deployment.template.spec.unwrap().topology_spread_constraints.unwrap();
@@ -105,7 +105,7 @@ fn selectors_meet_the_pods() {
 }
 
 #[test]
-fn ports_meet_by_name() {
+fn ports_match_by_name() {
     let http = IntOrString::String("http".into());
     let [port] = container().ports.unwrap().try_into().unwrap();
     assert_eq!((port.name.as_deref(), port.container_port), (Some("http"), 8000));
@@ -163,7 +163,7 @@ fn a_rollout_loses_no_request() {
 fn probes_outlast_a_busy_spell() {
     let [startup, readiness, liveness] = probes();
     let patience = |probe: &Probe| {
-        // From the first failure to the last that it takes.
+        // From the first failure to the one that decides.
         (probe.failure_threshold.unwrap() - 1) * probe.period_seconds.unwrap()
     };
     assert_eq!((readiness.period_seconds, liveness.period_seconds), (Some(3), Some(3)));
@@ -173,7 +173,7 @@ fn probes_outlast_a_busy_spell() {
 }
 
 #[test]
-fn the_instances_carry_the_waits_and_the_memory_limit_the_instances() {
+fn instances_suffice_for_the_waits_and_memory_for_the_instances() {
     let resources = container().resources.unwrap();
     let (requests, limits) = (resources.requests.unwrap(), resources.limits.unwrap());
     let cap: f64 = env("SPIN_MAX_INSTANCE_COUNT").parse().unwrap();
@@ -185,7 +185,7 @@ fn the_instances_carry_the_waits_and_the_memory_limit_the_instances() {
 }
 
 #[test]
-fn a_lost_node_is_made_good_soon() {
+fn a_lost_nodes_replica_is_replaced_soon() {
     let tolerations = pod().tolerations.unwrap().into_iter().map(|it| {
         assert_eq!(
             (it.operator.as_deref(), it.effect.as_deref()),
@@ -198,7 +198,7 @@ fn a_lost_node_is_made_good_soon() {
     assert_eq!(tolerations.collect::<BTreeMap<_, _>>(), BTreeMap::from(expected));
 }
 
-/// The Pod Security Standard `restricted`, field by field, and what goes beyond it.
+/// The Pod Security Standard `restricted`, field by field, and more.
 #[test]
 fn the_pod_is_restricted() {
     let pod = pod();
@@ -233,7 +233,7 @@ fn names_and_versions_agree() {
     assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
     let class = yaml::<RuntimeClass>("k8s/runtimeclass/runtimeclass.yaml");
     assert_eq!((class.metadata.name, class.handler.as_str()), (pod().runtime_class_name, "spin"));
-    // What the kubelet takes that name for.
+    // What the kubelet takes that name to mean.
     let image = format!("IMAGE = docker.io/library/spin-on-k8s:{VERSION}\n");
     assert!(read("Makefile").contains(&image));
 
@@ -243,7 +243,7 @@ fn names_and_versions_agree() {
 }
 
 #[test]
-fn the_cluster_s_app_is_the_laptop_s_and_the_lifeline() {
+fn the_clusters_app_is_the_laptops_plus_the_lifeline() {
     let laptop: toml::Table = read("spin.toml").parse().unwrap();
     let mut cluster: toml::Table = read("spin.k8s.toml").parse().unwrap();
     let trigger = cluster["trigger"].as_table_mut().unwrap().remove("command").unwrap();
@@ -257,7 +257,7 @@ fn the_cluster_s_app_is_the_laptop_s_and_the_lifeline() {
 }
 
 /// The fields of a SpinApp that ours uses, from the CRD `spinapps.core.spinkube.dev`, v1alpha1.
-#[allow(dead_code, reason = "to be there is all that is wanted of some fields")]
+#[allow(dead_code, reason = "some fields only have to exist")]
 mod spinapp {
     use k8s_openapi::api::core::v1::EnvVarSource;
     use serde::Deserialize;

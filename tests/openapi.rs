@@ -1,20 +1,20 @@
-//! The OpenAPI document against the running component: schemathesis makes requests of it, and holds
-//! the answers to it with all of its checks.
+//! The OpenAPI document against the running component: schemathesis generates requests from it, and
+//! holds the answers to it with all of its checks.
 
 use crate::support::{Process, ROOT};
 use std::fs;
 use std::process::Command;
 
-/// As a file, because schemathesis would leave out the path that it had it from.
+/// A file, because schemathesis would leave out the path from which it loaded the document.
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/openapi.json");
 
 const TOKEN: &str = "Authorization: Bearer sesame";
 
-/// What schemathesis is told, and the least number of cases that it makes of that. In this order
-/// they are put to one replica, which wants a token.
+/// What schemathesis is told, and the least number of cases that it must make of that. The runs go in
+/// this order to one replica, which requires a token.
 const RUNS: [(&str, &[&str], usize); 5] = [
-    // All that is safe. Each case of `/wait` takes five seconds, but there are few, as it has no
-    // parameters.
+    // Everything that is safe. Each case of `/wait` takes five seconds, but there are few, since it has
+    // no parameters.
     ("examples,coverage,fuzzing", &["--exclude-path=/fail", "--exclude-path=/quit", "-n250"], 800),
     (
         "examples,coverage,fuzzing",
@@ -28,7 +28,7 @@ const RUNS: [(&str, &[&str], usize); 5] = [
         100,
     ),
     ("coverage,fuzzing", &["--include-path=/fail", "-n50", "--header", TOKEN], 10),
-    // Nobody is there to answer a second time.
+    // Once only, since the replica is gone afterwards.
     (
         "fuzzing",
         &[
@@ -43,7 +43,7 @@ const RUNS: [(&str, &[&str], usize); 5] = [
     ),
 ];
 
-/// Runs a tool from PyPI in a folder for its droppings, and returns what it says if it succeeds.
+/// Runs a tool from PyPI in a folder for the files that it leaves, and returns what it says.
 fn run(tool: &str, args: &[&str]) -> String {
     let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/openapi");
     fs::create_dir_all(folder).unwrap();

@@ -7,13 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The policies that we do not follow, and why.
+/// The policies that we decline, and why.
 const DECLINED: [(&str, &str); 6] = [
     ("CKV_K8S_11", "a CPU limit throttles bursts, and the probes with them: see deployment.yaml"),
-    ("CKV_K8S_15", "IfNotPresent lets an image that was loaded into the node serve"),
+    ("CKV_K8S_15", "IfNotPresent allows an image that was loaded into the node"),
     ("CKV_K8S_21", "the namespace is the user's choice: kubectl --namespace"),
     ("CKV_K8S_35", "Spin takes variables from the environment, not from files"),
-    ("CKV_K8S_43", "the digest is not known before the user has built the image"),
+    ("CKV_K8S_43", "the digest is unknown until the user has built the image"),
     ("CKV_DOCKER_2", "the kubelet probes; the image has no program that a HEALTHCHECK could run"),
 ];
 
@@ -22,7 +22,7 @@ fn tool(name: &str, args: &[&str]) -> Output {
     Command::new(&tool).current_dir(ROOT).args(args).output().expect(&tool)
 }
 
-/// Whether the manifest at `path` is valid in a Kubernetes version, without unknown fields.
+/// Whether the manifest at `path` is valid in a Kubernetes version, and has no unknown fields.
 fn is_valid(path: &Path, version: &str) -> bool {
     let path = path.to_str().unwrap();
     tool("kubernetes-validate", &["--strict", "-k", version, path]).status.success()

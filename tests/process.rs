@@ -13,7 +13,7 @@ async fn quit_ends_the_process_and_a_new_one_is_healthy() {
     assert_eq!((answer.status, answer.body.as_str()), (202, "{}"));
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
-    assert!(log.ends_with("\nstate: quit; it terminates\n"), "{log}");
+    assert!(log.ends_with("\nstate: quit; terminating\n"), "{log}");
     assert!(process.api.try_send("GET", "/health").await.is_err());
 
     Process::start(&mut Process::command()).api.assert_healthy().await;
@@ -54,7 +54,7 @@ async fn a_second_signal_ends_it_at_once() {
     let start = Instant::now();
     let wait = with_wait_in_flight(&process.api).await;
     process.signal(Signal::TERM);
-    // Signals of a kind that are still pending merge, so the second has to be of another.
+    // Pending signals of the same kind merge, so the second has to be of another kind.
     process.signal(Signal::INT);
     let (code, _) = process.end().await;
     assert_eq!(code, Some(1));
@@ -91,7 +91,7 @@ async fn it_listens_on_all_addresses_of_a_name() {
 }
 
 #[tokio::test]
-async fn the_white_space_around_a_token_is_no_part_of_it() {
+async fn white_space_around_a_token_does_not_count() {
     let mut guarded = Process::command();
     let guarded = Process::start(guarded.env("SPIN_VARIABLE_CHAOS_TOKEN", " sesame\r\n"));
     let sesame = [("authorization", "Bearer sesame")];
@@ -137,7 +137,7 @@ async fn a_token_guards_the_kill_switch() {
 }
 
 #[tokio::test]
-async fn so_many_waits_begin_in_a_window() {
+async fn only_max_waits_begin_in_a_window() {
     const MOST: usize = 3;
     let process = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "3"));
     // All within one window, or they would be admitted twice.
@@ -165,7 +165,7 @@ async fn so_many_waits_begin_in_a_window() {
 }
 
 #[tokio::test]
-async fn a_max_waits_that_is_no_number_is_told() {
+async fn a_max_waits_that_is_not_a_number_is_reported() {
     let process = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "many"));
     let answer = process.api.get("/wait").await;
     assert_eq!(answer.status, 500);

@@ -1,4 +1,4 @@
-//! The contract, on Spin itself, where that is installed.
+//! The contract on Spin itself, where that is installed.
 
 use crate::support::{Process, ROOT};
 use rustix::process::Signal;

@@ -27,11 +27,11 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The host's binary.
 pub const HOST: &str = env!("CARGO_BIN_EXE_spin-on-k8s");
 
-/// Longer than anything takes that is expected to happen.
+/// Longer than anything that is expected to happen takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a client's connection may have been idle to be used again: less than any server here
-/// waits for the next request, since one that comes just when the server closes is lost.
+/// How long an idle connection of a client stays usable. It is less than any server here waits for the
+/// next request, since a request that arrives just as the server closes is lost.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// An answer, read to its end.
@@ -123,12 +123,12 @@ impl Api {
     }
 }
 
-/// Starts a `/wait` and returns once it holds the only instance, which others then see busy.
+/// Starts a `/wait` and returns once it holds the only instance, so that others find it busy.
 pub async fn with_wait_in_flight(api: &Api) -> JoinHandle<Option<u16>> {
     let waiting = api.clone();
     let wait = tokio::spawn(async move {
         loop {
-            // The probe below may have the instance at this moment.
+            // The request below may hold the instance at this moment.
             match waiting.try_send("GET", "/wait").await.ok()?.status {
                 503 => continue,
                 status => return Some(status),
@@ -171,7 +171,7 @@ impl Host {
         Self { address, api: Api::new(&format!("http://{address}")), exit }
     }
 
-    /// Sends `bytes` on a new connection and returns all that comes back until its end.
+    /// Sends `bytes` on a new connection and returns everything that comes back until it ends.
     pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes.as_ref()).await.unwrap();
@@ -193,14 +193,14 @@ pub async fn exchange(mut stream: TcpStream, target: &str) -> io::Result<String>
     Ok(answer)
 }
 
-/// All that `stream` still yields; a reset ends it as well as an orderly end does.
+/// Everything that `stream` still yields; a reset ends it just as an orderly end does.
 pub async fn rest(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("an end");
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// The host as a process of its own, killed with the test if it lives as long.
+/// The host as a process of its own; it is killed if it outlives the test.
 pub struct Process {
     pub child: Child,
     pub address: SocketAddr,
@@ -232,7 +232,7 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end; returns its exit code and its standard error.
+    /// Waits until it ends; returns its exit code and its standard error.
     pub async fn end(&mut self) -> (Option<i32>, String) {
         let ended = async {
             loop {

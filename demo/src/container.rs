@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdout};
 /// A process group that does not outlive this process, however this one ends.
 ///
 /// Its first process waits for the end of its input, which this process holds open, and then kills
-/// them all. That is what works on any Unix.
+/// the whole group. That works on any Unix.
 pub struct Group {
     id: i32,
     _input: ChildStdin,
@@ -23,12 +23,12 @@ impl Group {
         let mut shell = Command::new("sh");
         shell.args(["-c", "read -r _; kill -9 0"]).process_group(0).stdin(Stdio::piped());
         let mut shell = shell.spawn().context("cannot start sh")?;
-        let input = shell.stdin.take().context("it has no input")?;
+        let input = shell.stdin.take().context("sh has no input")?;
         Ok(Self { id: shell.id() as i32, _input: input })
     }
 }
 
-/// A container that runs.
+/// A running container.
 pub struct Container {
     pub address: SocketAddr,
     child: Child,
@@ -53,19 +53,19 @@ impl Container {
         Ok(Self { address: address.parse()?, child, _output: output })
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub async fn end(&mut self) -> Result<ExitStatus> {
         Ok(self.child.wait().await?)
     }
 
-    /// Asks it to end; it has the time that it takes.
+    /// Asks it to end, and lets it take its time.
     pub fn terminate(&self) {
         if let Some(process) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) {
             let _ = kill_process(process, Signal::TERM);
         }
     }
 
-    /// Ends it.
+    /// Kills it.
     pub async fn kill(&mut self) -> Result<ExitStatus> {
         let _ = self.child.start_kill();
         self.end().await

@@ -1,8 +1,8 @@
-//! A small kubelet. The containers are host processes; what is done with them is read from the
+//! A small kubelet. The containers are host processes; how they are treated is read from the
 //! deployment's manifest.
 //!
-//! After the Kubernetes documentation: "Configure Liveness, Readiness and Startup Probes", and "Pod
-//! Lifecycle" for termination and the restart back-off.
+//! It follows the Kubernetes documentation: "Configure Liveness, Readiness and Startup Probes", and
+//! "Pod Lifecycle" for termination and the restart back-off.
 
 use crate::container::{self, Group};
 use anyhow::{Context, Result};
@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
 
-/// What Spin answers itself, poisoned or not.
+/// The path that Spin answers itself, whether the app is poisoned or not.
 const SPIN_HEALTH: &str = "/.well-known/spin/health";
 
 /// The state of a pod, as the API server knows it.
@@ -43,7 +43,7 @@ impl Pod {
 }
 
 impl Display for Pod {
-    /// As `kubectl get pods` has it: whether it is ready, its restarts, and its last exit.
+    /// Like `kubectl get pods`: whether it is ready, its restarts, and its last exit.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let ready = if self.is_endpoint() { "ready" } else { "not ready" };
         write!(f, "{ready:10} {:>8}  ", self.restarts)?;
@@ -61,7 +61,7 @@ pub type Pods = BTreeMap<String, Pod>;
 pub struct Kubelet {
     /// The pods, which anyone may watch.
     pub pods: watch::Sender<Pods>,
-    /// How many the manifest wants.
+    /// How many the manifest asks for.
     pub replicas: usize,
     host: PathBuf,
     container: Container,
@@ -75,10 +75,10 @@ fn seconds(seconds: Option<i32>, default: u64) -> Duration {
 }
 
 impl Kubelet {
-    /// Reads the manifest of a deployment, whose containers are to be the command `host`.
+    /// Reads the manifest of a deployment. Its containers will run the command `host`.
     ///
     /// # Errors
-    /// If it is no deployment with one container.
+    /// If it is not a deployment with one container.
     pub fn new(manifest: &str, host: impl Into<PathBuf>) -> Result<Arc<Self>> {
         let deployment: Deployment = serde_saphyr::from_str(manifest)?;
         let deployment = deployment.spec.context("a deployment without a spec")?;
@@ -103,7 +103,7 @@ impl Kubelet {
         tokio::spawn(self.clone().run(name));
     }
 
-    /// Deletes a pod: it is no endpoint from now on, and goes when its time is over.
+    /// Deletes a pod: it is no longer an endpoint, and is removed once its container has stopped.
     pub fn delete(&self, name: &str) {
         self.update(name, |pod| pod.deleted = true);
     }
@@ -112,8 +112,8 @@ impl Kubelet {
         self.pods.send_modify(|pods| change(pods.entry(name.into()).or_default()));
     }
 
-    /// Runs a pod until it is deleted: restarts its container whenever that ends, at first at once,
-    /// then after 10 s, 20 s and so on.
+    /// Runs a pod until it is deleted. Restarts its container whenever that ends: the first time at
+    /// once, then after 10 s, 20 s and so on.
     async fn run(self: Arc<Self>, name: String) {
         for restarts in 0.. {
             if restarts > 1 {
@@ -138,14 +138,14 @@ impl Kubelet {
     }
 
     /// The container as a command, with the manifest's environment. The shim takes an app's variables
-    /// by their names in capitals, the host with what Spin puts before that.
+    /// by their names in capitals; the host expects Spin's prefix before them.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.host);
         command.env_clear();
         for EnvVar { name, value, .. } in self.container.env.iter().flatten() {
             let Some(value) = value else { continue };
             match name.as_str() {
-                "SPIN_HTTP_LISTEN_ADDR" => {} // They all have one address here.
+                "SPIN_HTTP_LISTEN_ADDR" => {} // They all share one address here.
                 "SPIN_MAX_INSTANCE_COUNT" => _ = command.env(name, value),
                 variable => _ = command.env(format!("SPIN_VARIABLE_{variable}"), value),
             }
@@ -154,7 +154,7 @@ impl Kubelet {
         command
     }
 
-    /// Probes a container. Returns how it has ended, if it has; else it is to be stopped.
+    /// Probes a container until it ends or must be stopped. Returns how it ended, if it did.
     async fn watch_over(
         &self,
         name: &str,
@@ -218,7 +218,7 @@ impl Kubelet {
     }
 }
 
-/// One probe: a status from 200 to 399 in time.
+/// Probes once: whether there is a status from 200 to 399 in time.
 async fn probe(probe: &Probe, address: SocketAddr) -> bool {
     let path = probe.http_get.as_ref().and_then(|get| get.path.as_deref()).unwrap_or("/");
     let answer = async {

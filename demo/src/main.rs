@@ -1,4 +1,4 @@
-//! Runs the small cluster, and tells what becomes of its replicas.
+//! Runs the small cluster, and reports what happens to its replicas.
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -10,14 +10,14 @@ use tokio::net::TcpListener;
 
 const MANIFEST: &str = include_str!("../../k8s/deployment.yaml");
 
-/// How long it takes on a cluster until a change of readiness has reached whoever sends requests.
+/// How long it takes, on a cluster, until a change of readiness reaches those who send requests.
 const PROPAGATION: Duration = Duration::from_secs(1);
 
 /// Runs replicas of spin-on-k8s on this machine, restarts them as Kubernetes would, and serves them at
 /// one address.
 ///
-/// Probes, thresholds, settings and preStop are those of k8s/deployment.yaml. It shows what that makes
-/// a kubelet do; it is no orchestrator.
+/// Probes, thresholds, settings and preStop come from k8s/deployment.yaml. It shows what they make a
+/// kubelet do; it is not an orchestrator.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s-demo", version)]
 struct Args {
@@ -25,7 +25,7 @@ struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: String,
 
-    /// How many replicas, if not as many as the manifest says
+    /// Number of replicas; by default, as many as in the manifest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
     replicas: Option<u16>,
 }
@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 
 async fn run(Args { listen, replicas }: Args) -> Result<()> {
     let host = std::env::current_exe()?.with_file_name("spin-on-k8s");
-    anyhow::ensure!(host.exists(), "{} is missing: make build", host.display());
+    anyhow::ensure!(host.exists(), "{} is missing: run make build", host.display());
     let listener = TcpListener::bind(&listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
@@ -53,7 +53,7 @@ async fn run(Args { listen, replicas }: Args) -> Result<()> {
     let replicas = replicas.map_or(kubelet.replicas, usize::from);
     println!("{replicas} replicas of spin-on-k8s run here, under a small kubelet.");
     println!("Control room: http://{address}");
-    println!("Ctrl-C ends all of it.\n");
+    println!("Ctrl-C stops everything.\n");
     println!("{:>8}  {:16} {:10} {:>8}  last exit", "seconds", "pod", "", "restarts");
     (0..replicas).for_each(|_| kubelet.create());
 

@@ -1,4 +1,4 @@
-//! A small service: one address for all pods that are ready, and a proxy in front.
+//! A small service: one address for all pods that are ready, and a proxy in front of it.
 
 use crate::kubelet::Pods;
 use http_body_util::{Either, Full};
@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Whose request a proxy has passed on.
+/// The client whose request a proxy has forwarded.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The ready endpoints, as they were a moment ago.
@@ -29,7 +29,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that hears of every change of `pods` after `propagation`.
+    /// A service that hears of every change to `pods` after `propagation`.
     pub fn new(mut pods: watch::Receiver<Pods>, propagation: Duration) -> Arc<Self> {
         let service = Arc::new(Self::default());
         let heard = service.clone();
@@ -62,11 +62,11 @@ impl Service {
         next.copied().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Connects to the next endpoint; if that refuses, and `retry` says so, to another. Tells whether
+    /// Connects to the next endpoint or, if that refuses and `retry` is set, to another. Tells whether
     /// it had to.
     ///
     /// # Errors
-    /// If there is no endpoint that takes the connection.
+    /// If no endpoint takes the connection.
     pub async fn connect(&self, retry: bool) -> io::Result<(TcpStream, bool)> {
         let first = self.next(None)?;
         match TcpStream::connect(first).await {
@@ -77,7 +77,7 @@ impl Service {
         }
     }
 
-    /// Passes the requests that `listener` gets on, each to the next endpoint, without `prefix`.
+    /// Forwards every request that `listener` gets to the next endpoint, without `prefix`.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, prefix: &'static str) {
         loop {
             let Ok((stream, client)) = listener.accept().await else {

@@ -1,4 +1,4 @@
-//! Any text as the target of a request.
+//! Any text as a request's target.
 #![no_main]
 
 use http::uri::PathAndQuery;
@@ -19,7 +19,7 @@ fuzz_target!(|target: &str| {
     for path in [path, target] {
         assert_eq!(route(path).is_some(), PATHS.contains(&path), "{path:?}");
     }
-    // A fragment, which no request has, it drops.
+    // `PathAndQuery` drops a fragment, which no request has.
     if target.starts_with('/')
         && !target.contains('#')
         && let Ok(parsed) = PathAndQuery::try_from(target)

@@ -5,12 +5,12 @@ use libfuzzer_sys::fuzz_target;
 use num_bigint::BigInt;
 use spin_on_k8s::parity::{only, parity_of};
 
-/// The most characters that an error has: those it quotes, and its own words.
+/// The most characters in an error: those that it quotes, and its own words.
 const SHORT: usize = 100;
 
 fuzz_target!(|query: &str| {
     let Ok(int) = only("int", query) else { return };
-    // It alone allows `1_000`.
+    // Only `BigInt` allows `1_000`.
     let number = int.trim().parse::<BigInt>().ok().filter(|_| !int.contains('_'));
     match (parity_of(&int), number) {
         (Ok(parity), Some(number)) => {

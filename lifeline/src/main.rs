@@ -1,10 +1,10 @@
-//! Ends the container of a replica that was told to quit.
+//! Ends the container of a replica that has been told to quit.
 //!
-//! On Spin no guest can end its host: `/quit` alone ends an instance, and the replica lives on.
+//! On Spin, no guest can end its host: `/quit` alone ends an instance, and the replica lives on.
 //! But Spin's containerd shim runs all triggers of an app in one process, and exits as soon as one
 //! of them completes. So this is a second trigger, of type `command`, that completes when the
 //! replica's state says `quit`: the container ends with exit code 0, and the kubelet starts a new
-//! one. An error, such as a store that cannot be read, ends it as well, with another code.
+//! one. An error, such as a store that cannot be read, also ends it, but with another code.
 
 #[path = "../../src/keys.rs"]
 mod keys;
@@ -19,18 +19,20 @@ use wasi::keyvalue::store::{Error, open};
 
 wit_bindgen::generate!({ path: "../wit", world: "system", generate_all });
 
-/// How often the state is read, in nanoseconds: seldom enough to cost 0.4 % of a core, often enough
-/// for a person.
+/// How often the state is read, in nanoseconds: seldom enough to cost only 0.4 % of a core, and often
+/// enough for a person.
 const PERIOD: u64 = 250_000_000;
 
 fn main() -> Result<(), Error> {
     let bucket = open(STORE)?;
-    // A new container is a healthy one. Its store need not be new: an emptyDir outlives it.
+    // A new container is healthy, but its store may be old: an emptyDir outlives a container.
     bucket.delete(FAILED)?;
     bucket.delete(QUIT)?;
     match variables::get("chaos_token").as_deref() {
         Ok("") => {
-            eprintln!("chaos_token is not set: whoever reaches this replica can fail and quit it");
+            eprintln!(
+                "chaos_token is not set: anyone who reaches this replica can fail and quit it"
+            );
         }
         Ok(token) if token.trim().is_empty() => {
             eprintln!(
@@ -42,7 +44,7 @@ fn main() -> Result<(), Error> {
     while !bucket.exists(QUIT)? {
         subscribe_duration(PERIOD).block();
     }
-    // The key is set before /quit is answered: leave the answer the time to get out.
+    // The key is set before /quit is answered; give the answer time to get out.
     subscribe_duration(PERIOD).block();
     Ok(())
 }
