@@ -13,8 +13,9 @@ COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src
 COPY wit wit
-# The target directory is in the cache, the results are not.
+# The target directory is in the cache, the results are not. The flag is make's: see the Makefile.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/cache \
+    CARGO_ENCODED_RUSTFLAGS=--remap-path-prefix=$CARGO_HOME=/cargo \
     cargo build --locked --release --target wasm32-wasip2 --target-dir /cache \
         --package spin-on-k8s --package lifeline && \
     install -D --mode 644 --target-directory /target/wasm32-wasip2/release \

@@ -29,6 +29,11 @@ demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--r
 build: components ## Build the components, and the host that carries one
 	cargo build $(HOST) -p spin-on-k8s-host
 
+# The same bytes wherever they are built: what panics name are paths, without the builder's folders. The
+# flags are separated by 0x1f, since a path may have spaces; they take the place of RUSTFLAGS.
+components: export CARGO_ENCODED_RUSTFLAGS = $(shell printf '%s=/cargo\037%s=/rustc' \
+	"--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}" \
+	"--remap-path-prefix=$$(rustc --print sysroot)/lib/rustlib/src/rust")
 components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
