@@ -29,11 +29,9 @@ demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--r
 build: components ## Build the components, and the host that carries one
 	cargo build $(HOST) -p spin-on-k8s-host
 
-# The same bytes wherever they are built: what panics name are paths, without the builder's folders. The
-# flags are separated by 0x1f, since a path may have spaces; they take the place of RUSTFLAGS.
-components: export CARGO_ENCODED_RUSTFLAGS = $(shell printf '%s=/cargo\037%s=/rustc' \
-	"--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}" \
-	"--remap-path-prefix=$$(rustc --print sysroot)/lib/rustlib/src/rust")
+# The components are the same bytes wherever they are built: a panic names its source file without the
+# builder's own folder. This takes the place of RUSTFLAGS, and is not split at spaces.
+components: export CARGO_ENCODED_RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
@@ -81,6 +79,23 @@ push: components ## Push the app as an OCI artefact to REF, with Spin
 	$(if $(REF),,$(error make push needs REF=registry/name:tag))
 	spin registry push --file spin.k8s.toml $(REF)
 
+# Where the version stands; Cargo.lock follows. tests/release.rs holds all of them equal.
+VERSIONED = Cargo.toml Dockerfile Makefile README.md spin.toml spin.k8s.toml src/openapi.json \
+	$(wildcard docs/*.md k8s/*.yaml k8s/*/*.yaml)
+NUMBER = [0-9][0-9]*\.[0-9][0-9]*\.[0-9][0-9]*
+
+version: ## Set the version everywhere to VERSION=x.y.z
+	@expr "$(VERSION)" : '$(NUMBER)$$' >/dev/null || { echo "make version needs VERSION=x.y.z" >&2; exit 1; }
+	@mkdir -p target
+	@for file in $(VERSIONED); do \
+		sed -e 's|^\( *"*version"*[ :=]*"\)$(NUMBER)"|\1$(VERSION)"|' \
+			-e 's|\(image\.version="\)$(NUMBER)|\1$(VERSION)|' \
+			-e 's|\(kubernetes\.io/version: \)$(NUMBER)|\1$(VERSION)|' \
+			-e 's|\(spin-on-k8s:\)$(NUMBER)|\1$(VERSION)|g' $$file >target/versioned && \
+			cat target/versioned >$$file || exit; \
+	done
+	@cargo update --quiet --offline --workspace
+
 # Asks the rustc that will be used, which need not be rustup's.
 HAS_WASM = [ -d "$$(rustc --print target-libdir --target wasm32-wasip2)" ]
 
@@ -90,4 +105,4 @@ wasm-target:
 	@$(HAS_WASM) || { echo "make: $$(command -v rustc) has no target wasm32-wasip2:" \
 		"put rustup's toolchain first in PATH, or add the target to this one" >&2; exit 1; }
 
-.PHONY: help run demo build components test test-contract test-faults lint bench drill fuzz image push wasm-target
+.PHONY: version help run demo build components test test-contract test-faults lint bench drill fuzz image push wasm-target
