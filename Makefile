@@ -46,7 +46,11 @@ test-contract: components ## Put the contract to the server at BASE_URL; DESTRUC
 	cargo test $(HOST) --workspace --test tests -- contract:: documents:: --skip destructive
 	$(if $(DESTRUCTIVE),cargo test $(HOST) --workspace --test tests destructive -- --test-threads 1)
 
-lint: components ## Check format, lints and docs, and types on other platforms
+lint: components ## Check format, lints, docs and dependencies, and types on other platforms
+	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny@0.20.2
+	cargo fetch --locked
+	cargo deny --offline --workspace check licenses sources
+	cargo deny --offline --target wasm32-wasip2 check bans
 	cargo fmt --all --check
 	cargo clippy --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline -- --deny warnings
 	cargo clippy $(HOST) --workspace --all-targets -- --deny warnings
