@@ -25,7 +25,7 @@ FROM scratch
 USER 65532:65532
 LABEL org.opencontainers.image.title="spin-on-k8s" \
       org.opencontainers.image.description="A tiny HTTP API, one WebAssembly component, that Kubernetes can fail, kill and heal" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.source="https://github.com/spin-on-k8s/spin-on-k8s" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY spin.k8s.toml /spin.toml

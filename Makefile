@@ -1,7 +1,7 @@
 # The components are built with the release profile, the host with one of its own (Cargo.toml).
 HOST = --locked --profile host
 # With the registry's name, without which podman and buildah would call it localhost/….
-IMAGE = docker.io/library/spin-on-k8s:0.1.0
+IMAGE = docker.io/library/spin-on-k8s:0.2.0
 # Without attestations, which would make an index of the image: nodes of other architectures, which can
 # run it as well, would refuse that.
 BUILDER = $(or \
@@ -29,9 +29,12 @@ demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--r
 build: components ## Build the components, and the host that carries one
 	cargo build $(HOST) -p spin-on-k8s-host
 
-# The components are the same bytes wherever they are built: a panic names its source file without the
-# builder's own folder. This takes the place of RUSTFLAGS, and is not split at spaces.
-components: export CARGO_ENCODED_RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+# The components are the same bytes wherever they are built. A panic names its source file without Cargo's
+# home; the flag takes the place of RUSTFLAGS, and is not split at spaces. And spin-sdk, which says from which
+# commit it was built, does not take another repository's that has Cargo's home in it.
+CARGO_HOME ?= $(HOME)/.cargo
+components: export CARGO_ENCODED_RUSTFLAGS = --remap-path-prefix=$(CARGO_HOME)=/cargo
+components: export GIT_CEILING_DIRECTORIES = $(CARGO_HOME)
 components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 

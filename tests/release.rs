@@ -8,20 +8,19 @@ use std::fs;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The files of the repository.
+const FILES: &str = "git ls-files --cached --others --exclude-standard";
+
+/// The files of the repository, without those in folders that are links.
 fn files() -> Vec<String> {
-    run("git ls-files --cached --others --exclude-standard").lines().map(String::from).collect()
+    let is_file = |name: &String| fs::metadata(format!("{ROOT}/{name}")).unwrap().is_file();
+    run(FILES).lines().map(String::from).filter(is_file).collect()
 }
 
 /// A copy of the repository, in a folder of that name.
 fn copy(name: &str) -> String {
     let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
-    let _ = fs::remove_dir_all(&folder);
-    for file in files() {
-        let copy = format!("{folder}/{file}");
-        fs::create_dir_all(copy.rsplit_once('/').unwrap().0).unwrap();
-        fs::copy(format!("{ROOT}/{file}"), copy).unwrap();
-    }
+    let unpack = format!("rm -rf {folder} && mkdir -p {folder} && tar -xf - -C {folder}");
+    run(&format!("{FILES} | tar -cf - -T - | ({unpack})"));
     folder
 }
 
