@@ -13,8 +13,9 @@ COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src
 COPY wit wit
-# The target directory is in the cache, the results are not.
+# The target directory is in the cache, the results are not. The flag is make's: see the Makefile.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/cache \
+    CARGO_ENCODED_RUSTFLAGS=--remap-path-prefix=$CARGO_HOME=/cargo \
     cargo build --locked --release --target wasm32-wasip2 --target-dir /cache \
         --package spin-on-k8s --package lifeline && \
     install -D --mode 644 --target-directory /target/wasm32-wasip2/release \
@@ -24,7 +25,7 @@ FROM scratch
 USER 65532:65532
 LABEL org.opencontainers.image.title="spin-on-k8s" \
       org.opencontainers.image.description="A tiny HTTP API in one WebAssembly component: fail it, kill it, and watch Kubernetes heal it" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.source="https://github.com/spin-on-k8s/spin-on-k8s" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY spin.k8s.toml /spin.toml

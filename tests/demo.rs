@@ -12,16 +12,21 @@ use tokio::time::{interval, sleep, timeout};
 const DEMO: &str = concat!(env!("CARGO_BIN_EXE_spin-on-k8s"), "-demo");
 
 /// A demo, and what it prints.
-struct Demo {
+pub struct Demo {
     child: Child,
-    api: Api,
+    pub api: Api,
     /// Each line, and when it came.
     lines: Receiver<(Instant, String)>,
 }
 
 impl Demo {
     fn start() -> Self {
-        let mut demo = Command::new(DEMO);
+        Self::of(DEMO)
+    }
+
+    /// Starts the program at `path`.
+    pub fn of(path: &str) -> Self {
+        let mut demo = Command::new(path);
         demo.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
         let mut child = demo.spawn().expect("the demo, which cargo test --workspace builds");
         let mut printed: Lines<BufReader<ChildStdout>> =

@@ -1,6 +1,6 @@
 //! The image: what is in it, and whether it survives a registry.
 
-use crate::support::ROOT;
+use crate::support::{ROOT, run, shell};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,19 +12,12 @@ const IMAGE: &str = "localhost/spin-on-k8s-test:latest";
 /// The most bytes that all layers may have, compressed.
 const LAYERS: u64 = 80 << 10;
 
-fn run(command: &str) -> String {
-    let output = Command::new("sh").current_dir(ROOT).args(["-c", command]).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// An image in a folder, in the layout of the OCI.
-struct Layout(String);
+pub struct Layout(String);
 
 impl Layout {
     /// Copies an image here.
-    fn of(image: &str, name: &str) -> Self {
+    pub fn of(image: &str, name: &str) -> Self {
         let layout = Self(format!("{}/{name}", env!("CARGO_TARGET_TMPDIR")));
         let _ = fs::remove_dir_all(&layout.0);
         run(&format!("skopeo copy --src-tls-verify=false {image} oci:{}:latest", layout.0));
@@ -32,7 +25,7 @@ impl Layout {
     }
 
     /// The digest of its manifest.
-    fn digest(&self) -> String {
+    pub fn digest(&self) -> String {
         let index = fs::read_to_string(format!("{}/index.json", self.0)).unwrap();
         let index: Value = serde_json::from_str(&index).unwrap();
         index["manifests"][0]["digest"].as_str().unwrap().into()
@@ -48,14 +41,15 @@ impl Layout {
 }
 
 /// A registry on loopback, for as long as the test lasts.
-struct Registry {
+pub struct Registry {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Registry {
-    fn start() -> Self {
-        let folder = format!("{}/registry", env!("CARGO_TARGET_TMPDIR"));
+    /// Its images are in a folder of that name.
+    pub fn start(name: &str) -> Self {
+        let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let config = format!("{folder}/config.yml");
@@ -94,10 +88,7 @@ fn make_with_docker(has_buildx: bool) -> String {
     fs::write(&docker, format!("#!/bin/sh\n[ $1 = version ] || {has_buildx} && echo 28.2.2\n"))
         .unwrap();
     run(&format!("chmod +x {docker}"));
-    // As by hand, also when these tests are run by make.
-    let make =
-        format!("env -u MAKEFLAGS -u MAKELEVEL PATH={folder}:$PATH make --dry-run image 2>&1");
-    let output = Command::new("sh").current_dir(ROOT).args(["-c", &make]).output().unwrap();
+    let output = shell(&format!("PATH={folder}:$PATH make --dry-run image 2>&1"));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -155,7 +146,7 @@ fn three_files_with_labels_survive_a_registry() {
     assert_eq!(expected.len(), 3);
     assert_eq!(files, expected);
 
-    let registry = Registry::start();
+    let registry = Registry::start("registry");
     let remote = format!("docker://{}/spin-on-k8s:{VERSION}", registry.address);
     run(&format!("skopeo copy --dest-tls-verify=false oci:{}:latest {remote}", built.0));
     let pulled = Layout::of(&remote, "pulled");

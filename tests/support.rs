@@ -13,7 +13,7 @@ use spin_on_k8s_host::server::{self, Limits};
 use spin_on_k8s_host::workers::Workers;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +26,21 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The host's binary.
 pub const HOST: &str = env!("CARGO_BIN_EXE_spin-on-k8s");
+
+/// Runs a shell command in the repository. It finds make as by hand, even if these tests are run by make.
+pub fn shell(command: &str) -> Output {
+    let mut shell = Command::new("sh");
+    shell.current_dir(ROOT).args(["-c", command]).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    shell.output().unwrap()
+}
+
+/// Runs a shell command that has to succeed; returns what it prints.
+pub fn run(command: &str) -> String {
+    let output = shell(command);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
 
 /// Longer than anything that is expected to happen takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
