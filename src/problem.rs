@@ -52,7 +52,7 @@ impl From<Problem> for Answer {
             }
             Problem::Busy { retry_after, detail } => {
                 json(503, "503 - Service Unavailable", Some(detail))
-                    .with_header("retry-after", retry_after.to_string())
+                    .with_header("retry-after", &retry_after.to_string())
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::support::{Api, Process, with_wait_in_flight};
 use rustix::process::Signal;
-use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
