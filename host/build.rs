@@ -1,4 +1,4 @@
-//! Compiles the component ahead of time, so that the host need not do it at its start, and keeps
+//! Compiles the component ahead of time, so that the host starts fast and needs no compiler, and keeps
 //! the host small.
 
 #[path = "src/codegen.rs"]
@@ -15,23 +15,23 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-env-changed=TYPES_ONLY");
     let compiled = Path::new(&env::var("OUT_DIR")?).join("component.cwasm");
     if env::var_os("TYPES_ONLY").is_some() {
-        // For another architecture than this machine's nothing can be compiled here, but checked.
+        // Only for checking types: the component cannot be compiled for another machine's architecture.
         return Ok(fs::write(compiled, "")?);
     }
     let mut config = codegen::config();
     let target = env::var("TARGET")?;
-    // Not for this very machine, but for all of its kind.
+    // For any machine of this kind, not only for this one.
     config.target(&target)?;
     let code = Engine::new(&config)?.precompile_component(&fs::read(COMPONENT)?)?;
     fs::write(compiled, code)?;
     if target == env::var("HOST")? && glibc_unpacks() {
-        // The list of addresses to relocate, which is read at every start, takes a megabyte else.
+        // Otherwise the list of addresses to relocate, which is read at every start, takes a megabyte.
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
     Ok(())
 }
 
-/// Whether the C library is a glibc that knows packed relocations, as it does since 2.36.
+/// Whether the C library is a glibc with packed relocations, that is, 2.36 or newer.
 fn glibc_unpacks() -> bool {
     let Ok(output) = Command::new("getconf").arg("GNU_LIBC_VERSION").output() else { return false };
     let version = String::from_utf8_lossy(&output.stdout);

@@ -21,3 +21,4 @@ mod process;
 mod release;
 mod spin;
 mod support;
+mod workflows;

@@ -1,6 +1,6 @@
-//! What is said of several measurements of one thing, and how numbers are written.
+//! How several measurements are summarized, and how numbers are written.
 
-/// The middle value, the smallest and the greatest; all zero of nothing.
+/// The median, the smallest and the largest value; all zero if there are none.
 pub fn spread(values: &[f64]) -> (f64, f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -8,7 +8,7 @@ pub fn spread(values: &[f64]) -> (f64, f64, f64) {
     (at(sorted.len() / 2), at(0), at(sorted.len().saturating_sub(1)))
 }
 
-/// The middle value.
+/// The median.
 pub fn median(values: &[f64]) -> f64 {
     spread(values).0
 }
@@ -18,7 +18,7 @@ pub fn ratio(values: &[f64], to: &[f64]) -> f64 {
     median(&values.iter().zip(to).map(|(value, to)| value / to).collect::<Vec<_>>())
 }
 
-/// A number with three significant digits, or with all before the point.
+/// A number with three significant digits, or with all digits before the point.
 pub fn number(value: f64) -> String {
     match value {
         ..0.00995 => format!("{value:.4}"),

@@ -1,4 +1,4 @@
-//! What the build script and the host have to agree on: how components are compiled.
+//! How components are compiled, on which the build script and the host have to agree.
 
 use wasmtime::Config;
 
@@ -10,8 +10,8 @@ pub fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        // Addresses for what a memory may grow to. Four gigabytes and a guard region of 32 MiB, as by
-        // default, spare the bounds checks, but a kernel with 39-bit addresses has room for 120 such.
+        // Reserve addresses for what a memory may grow to. The default, four gigabytes and a guard region
+        // of 32 MiB, spares bounds checks, but a kernel with 39-bit addresses has room for only 120 of them.
         .memory_reservation(MEMORY_LIMIT as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(64 << 10)
@@ -19,7 +19,7 @@ pub fn config() -> Config {
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .native_unwind_info(false)
-        // An image would be one more mapping for each memory, and the system has 65,530 for all.
+        // An image would take one more mapping for each memory, of the 65,530 that the system allows.
         .memory_init_cow(false);
     config
 }

@@ -1,4 +1,4 @@
-//! The component, linked, and what runs a request in a new instance of it.
+//! The linked component, which runs each request in a new instance.
 
 use crate::codegen;
 use crate::http::ResponseOutparam;
@@ -10,43 +10,43 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::error::{Context, Result};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
 
-/// A component, compiled.
+/// A compiled component.
 #[derive(Clone, Copy)]
 pub struct Code<'a>(&'a [u8]);
 
 impl<'a> Code<'a> {
     /// The one that the host was built with.
     pub const CARRIED: Code<'static> =
-        // SAFETY: the build script has compiled it with this very Wasmtime.
+        // SAFETY: the build script compiles it with the same version of Wasmtime.
         unsafe { Code::new(include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"))) };
 
     /// Another one, for tests: this host has no compiler.
     ///
     /// # Safety
-    /// `compiled` is what this very Wasmtime has made of a component.
+    /// `compiled` must come from this version of Wasmtime.
     pub const unsafe fn new(compiled: &'a [u8]) -> Self {
         Self(compiled)
     }
 }
 
-/// Where the memory of instances comes from, and what becomes of it when they are dropped.
+/// Where instances get their memory, and what happens to it when they are dropped.
 #[derive(Clone, Copy)]
 pub enum Memory {
-    /// There are `places` for it; it is wiped for the next one, which is quick, since unmapping
-    /// interrupts every core, and finding out what was written to is a call of the system.
+    /// From a pool of `places`. It is wiped for the next instance. That is faster than unmapping it, which
+    /// interrupts every core, or than asking the system which pages were written to.
     Kept { places: u32 },
-    /// It is the system's, and given back.
+    /// From the system, which gets it back.
     Returned,
 }
 
-/// A compiled component, linked to what its world imports and to nothing else.
+/// A component that is linked to what its world imports, and to nothing else.
 pub struct Guest {
     pre: ReplicaPre<Instance>,
     key_value: KeyValue,
 }
 
 impl Guest {
-    /// The engine settings for instances whose memory is as told.
+    /// The engine settings for instances with this kind of memory.
     pub fn config(memory: Memory) -> Config {
         let mut config = codegen::config();
         if let Memory::Kept { places } = memory {
@@ -68,11 +68,11 @@ impl Guest {
     /// Loads and links `code`, whose instances will share `key_value`.
     ///
     /// # Errors
-    /// If `code` was compiled with other settings, or imports or exports what the world does not have; or
-    /// if there is no room for the instances.
+    /// If `code` was compiled with other settings, if its imports or exports differ from the world's, or if
+    /// there is no room for the instances.
     pub fn new(config: &Config, code: Code, key_value: KeyValue) -> Result<Self> {
         let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
-        // SAFETY: whoever made `code` has said where it is from.
+        // SAFETY: whoever made `code` vouched for its origin.
         let component = unsafe { Component::deserialize(&engine, code.0) }?;
         let pre = linker(&engine)?.instantiate_pre(&component).and_then(ReplicaPre::new);
         let pre = pre.context("wrong world")?;
@@ -85,11 +85,11 @@ impl Guest {
         Instance::store(self.pre.engine(), self.key_value.clone())
     }
 
-    /// Runs `request` in a new instance in `store`, which has the outcome then.
+    /// Runs `request` in a new instance in `store`, and leaves the outcome there.
     ///
     /// # Errors
-    /// If the guest traps, exits or exceeds a limit, or if there is [`NoRoom`] for it; the error tells
-    /// which. There may be an outcome all the same.
+    /// If the guest traps, exits or exceeds a limit, or if there is [`NoRoom`] for it. The error says which.
+    /// There may be an outcome even so.
     pub async fn handle(&self, store: &mut Store<Instance>, request: Parts) -> Result<()> {
         let table = &mut store.data_mut().table;
         let (request, response) = (table.push(request)?, table.push(ResponseOutparam)?);
@@ -99,7 +99,7 @@ impl Guest {
             handler.call_handle(&mut *store, request, response).await
         };
         match handled.await {
-            // What goes wrong before a guest has done anything, and is not its doing.
+            // The guest had not done anything yet, so this is not its fault.
             Err(error) if store.data().calls == 0 && !error.is::<Trap>() => {
                 Err(error.context(NoRoom))
             }
@@ -131,9 +131,9 @@ pub fn linker(engine: &Engine) -> Result<Linker<Instance>> {
     Ok(linker)
 }
 
-/// Advances the engine's clock for as long as there is an engine.
+/// Advances the engine's clock as long as the engine exists.
 ///
-/// On a thread of its own: guests may keep all of the runtime's busy.
+/// It has its own thread, because guests may keep all threads of the runtime busy.
 fn tick(engine: &Engine) {
     let engine = engine.weak();
     std::thread::spawn(move || {

@@ -1,7 +1,6 @@
-//! `wasi:http/types`, as far as the world goes.
+//! The part of `wasi:http/types` that the world lists.
 //!
-//! An answer is collected here, and goes out when its guest has come to an end: so it goes out whole
-//! or not at all.
+//! An answer is collected here, and sent when its guest has ended. So it is sent whole, or not at all.
 
 use crate::instance::bindings::wasi::http::types::{
     ErrorCode, HeaderError, Host, HostFields, HostIncomingRequest, HostOutgoingBody,
@@ -19,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-/// Headers that are the connection's, so the host's.
+/// Headers that describe the connection, so only the host may set them.
 const FORBIDDEN: [HeaderName; 3] = [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE];
 
 /// What a guest's `response-outparam` is set to.
@@ -28,7 +27,7 @@ pub type Outcome = Result<Response<Full<Bytes>>, ErrorCode>;
 /// Where a guest sets its answer, once.
 pub struct ResponseOutparam;
 
-/// An answer in the making.
+/// An answer that is being written.
 #[derive(Default)]
 pub struct OutgoingResponse {
     status: StatusCode,
@@ -36,7 +35,7 @@ pub struct OutgoingResponse {
     body: Option<OutgoingBody>,
 }
 
-/// A body, which its answer and its stream have a part in.
+/// A body, shared by its answer and its stream.
 #[derive(Clone, Default)]
 pub struct OutgoingBody(Arc<Mutex<Body>>);
 
@@ -47,7 +46,7 @@ struct Body {
 }
 
 impl OutgoingBody {
-    /// Appends `bytes`; tells whether there was room for them.
+    /// Appends `bytes`, and returns whether there was room for them.
     pub fn append(&self, bytes: &[u8]) -> bool {
         let mut body = self.lock();
         let fits = body.bytes.len() + bytes.len() <= MEMORY_LIMIT;
@@ -78,7 +77,7 @@ impl Instance {
             }
             bytes = std::mem::take(&mut body.bytes);
         }
-        // Its length is what it is, and not what the guest says.
+        // The host knows the length, whatever the guest says.
         headers.remove(header::CONTENT_LENGTH);
         let mut response = Response::new(Full::new(bytes.into()));
         *response.status_mut() = status;

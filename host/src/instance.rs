@@ -8,19 +8,19 @@ use std::time::Duration;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Result, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 
-/// How far each of its tables can grow, in elements.
+/// How many elements each table of a component can grow to.
 pub(crate) const TABLE_LIMIT: usize = 10_000;
 
-/// Core modules that a component may be made of: the guest's own, and glue.
+/// How many core modules a component may consist of: the guest's own, and glue.
 pub(crate) const INSTANCES: u32 = 8;
 
-/// Tables that these may have.
+/// How many tables these may have.
 pub(crate) const TABLES: u32 = 2;
 
-/// How often a computing guest is interrupted to let others run.
+/// The time after which a computing guest is interrupted to let others run.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// After how many interruptions it is stopped for good. Waiting is not computing.
+/// The number of interruptions after which it is stopped for good. Waiting does not count as computing.
 pub const MAX_TICKS: u32 = 100;
 
 /// The bindings of the component's world, from the same file as the guest's.

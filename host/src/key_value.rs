@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-/// One open store, the same for all who open it.
+/// An open store. Everyone who opens it gets the same one.
 #[derive(Clone, Default)]
 pub struct Bucket(Arc<Mutex<HashMap<String, Vec<u8>>>>);
 
@@ -78,7 +78,7 @@ impl HostBucket for Instance {
         bucket: Resource<Bucket>,
         _cursor: Option<String>,
     ) -> Result<Result<KeyResponse, Error>> {
-        // There is only one page, so nobody has been given a cursor.
+        // All keys fit on one page, so no guest has a cursor.
         let keys = self.table.get(&bucket)?.lock().keys().cloned().collect();
         Ok(Ok(KeyResponse { keys, cursor: None }))
     }
@@ -89,7 +89,7 @@ impl HostBucket for Instance {
     }
 }
 
-/// A compare-and-swap: a key, and the value that it has to have still.
+/// A compare-and-swap: a key, and the value that it must still have.
 pub struct Cas {
     bucket: Bucket,
     key: String,

@@ -2,16 +2,16 @@
 //!
 //! In production the host is Spin; this one is for laptops, tests and measurements. It keeps
 //! Spin's model (a fresh instance per request, state in a key-value store, settings in
-//! variables) and takes Spin's environment variables, and differs where a single process can do
-//! better: a guest that exits ends it, as R's `quit()` would, and it drains when told to stop.
+//! variables) and takes Spin's environment variables. It differs where a single process can do
+//! better: a guest that exits ends the host, as R's `quit()` would, and SIGTERM drains it.
 //!
 //! From the top down:
 //!
 //! - [`server`] brings requests to guests, within limits, on [`workers`];
-//! - [`pools`] has the places for instances;
-//! - [`guest`] is the component, linked, and runs one request in a new instance;
+//! - [`pools`] hands out places for instances;
+//! - [`guest`] is the linked component, which runs each request in a new instance;
 //! - [`http`], [`key_value`], [`variables`] and [`wasi`] are what the component imports;
-//! - [`instance`] is what these keep for one instance, and the bindings of the world.
+//! - [`instance`] holds what the host keeps for one instance, and the world's bindings.
 
 mod codegen;
 pub mod guest;

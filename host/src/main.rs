@@ -1,4 +1,4 @@
-//! The command: parses its line, binds the listener, and hands both to the library.
+//! The command: parses its arguments, binds the listener, and hands both to the library.
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -14,29 +14,29 @@ use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Connections that may wait to be accepted; the kernel has a limit of its own, mostly 4096.
+/// Connections that may wait to be accepted. The kernel has its own limit, usually 4,096.
 const BACKLOG: u32 = 16384;
 
-/// Descriptors for what comes and goes, such as the listing of those that are open.
+/// Descriptors for short-lived purposes, such as listing the open ones.
 const MARGIN: usize = 8;
 
-/// Connections beyond the number of instances; clients keep some for later requests.
+/// Connections beyond the number of instances, since clients keep some open for later requests.
 const SPARE_CONNECTIONS: u64 = 4096;
 
 /// Serves the spin-on-k8s component on this machine, as `spin up` would.
 ///
-/// Every request gets an instance of its own. The replica's state is kept in memory and dies with
-/// this process. POST /quit ends the process with exit code 0, as does SIGTERM or SIGINT: requests
-/// in flight are finished first (10 s at most); a second signal ends it at once.
+/// Every request gets its own instance. The replica's state is kept in memory and dies with this
+/// process. POST /quit ends the process with exit code 0, and so does SIGTERM or SIGINT. Requests in
+/// flight are finished first, for 10 s at most. A second signal ends the process at once.
 ///
-/// Variables of the app are taken from the environment as Spin takes them: SPIN_VARIABLE_HOSTNAME
-/// is the name that the replica answers with, SPIN_VARIABLE_CHAOS_TOKEN the bearer token that
-/// POST /fail and POST /quit want; without one, anyone may. SPIN_VARIABLE_MAX_WAITS is how many
-/// GET /wait may begin in five seconds; more are refused with 503.
+/// The app's variables come from the environment, as with Spin. SPIN_VARIABLE_HOSTNAME is the name
+/// that the replica gives in its answers. SPIN_VARIABLE_CHAOS_TOKEN is the bearer token that POST /fail
+/// and POST /quit require; without one, anyone may use them. SPIN_VARIABLE_MAX_WAITS is how many waits
+/// (GET /wait) may begin in five seconds; more are refused with 503.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
 struct Args {
-    /// Address or name, and port to listen on; without the former all addresses, port 0 picks a free one
+    /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     match run(args) {
-        // The range of an exit code is the platform's; WASI itself has only 0 and 1.
+        // Platforms limit exit codes; WASI itself has only 0 and 1.
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
             eprintln!("spin-on-k8s: {}", format!("{error:#}").replace('\n', " "));
@@ -93,7 +93,7 @@ async fn run(args: Args) -> Result<i32> {
         }
         _ => {}
     }
-    // What the system lets a process have open is often less than it could be: 1,024, say, or 256.
+    // The default limit is often low, 1,024 or 256, although a process may raise it.
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
     let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + REFUSALS + MARGIN;
     let connections = u64::from(args.max_instances) + SPARE_CONNECTIONS;
@@ -103,7 +103,7 @@ async fn run(args: Args) -> Result<i32> {
     Ok(server::run(listener, pools, limits, workers, stop).await)
 }
 
-/// Listens on the first address of `name` that can be had.
+/// Listens on the first address of `name` that is available.
 fn listen(name: &str) -> io::Result<TcpListener> {
     let mut names = vec![name.to_owned()];
     if name.starts_with(':') {
@@ -121,7 +121,7 @@ fn listen(name: &str) -> io::Result<TcpListener> {
     result
 }
 
-/// Listens with room for a flood: connections beyond the backlog are lost, not refused.
+/// Listens with a backlog for a flood. Connections beyond the backlog are lost, not refused.
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;

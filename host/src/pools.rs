@@ -1,11 +1,11 @@
 //! The places for instances, and which of them a request gets.
 //!
-//! There are two pools, because memory is either quick or given back: a few warm places, which serve
-//! all requests that are short, and many cold ones for when they do not suffice. So the host is as
-//! small after a flood as it was before.
+//! There are two pools, because memory is either fast or given back. A few warm places serve all short
+//! requests; many cold ones take over when these do not suffice. So the host is as small after a flood
+//! as it was before.
 //!
-//! A few more warm places are for probes alone. A busy replica is not an ill one, and the memory of
-//! these is there even when the system has no more.
+//! A few more warm places are reserved for probes. A busy replica is not an ill one, and these places
+//! have their memory even when the system has no more.
 
 use crate::guest::{Code, Guest, Memory};
 use crate::key_value::KeyValue;
@@ -13,13 +13,13 @@ use anyhow::Result;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many places are warm; a request that does not wait has one for a fraction of a millisecond.
+/// How many places are warm. A request that does not wait needs one for a fraction of a millisecond.
 const WARM: u32 = 32;
 
-/// Places besides, for probes when all others are taken.
+/// Additional places, for probes when all others are taken.
 const PROBES: u32 = 4;
 
-/// All places there are.
+/// All places.
 pub struct Pools {
     warm: Arc<Guest>,
     cold: Arc<Guest>,
@@ -48,8 +48,8 @@ impl Pools {
         })
     }
 
-    /// The guest to make an instance of, and its place, to be held as long as the instance lives;
-    /// none if all are taken.
+    /// The guest to instantiate, and its place, which must be held as long as the instance lives. None
+    /// if all places are taken.
     pub fn place(&self, is_probe: bool) -> Option<(Arc<Guest>, OwnedSemaphorePermit)> {
         let free = |guest: &Arc<Guest>, places: &Arc<Semaphore>| {
             places.clone().try_acquire_owned().ok().map(|place| (guest.clone(), place))

@@ -25,12 +25,12 @@ use tokio::task::yield_now;
 use tokio::time::{interval, sleep, timeout};
 use wasmtime::Trap;
 
-/// What the server grants, and to how many.
+/// How much the server allows.
 #[derive(Clone, Copy)]
 pub struct Limits {
-    /// Connections at the same time; clients keep some for later requests.
+    /// Concurrent connections, some of which clients keep open for later requests.
     pub connections: u32,
-    /// How long a client may take for its request's head, and then for its body.
+    /// How long a client may take to send a request's head, and then its body.
     pub read_timeout: Duration,
     /// How long requests in flight may take when the server stops.
     pub drain_timeout: Duration,
@@ -46,20 +46,20 @@ impl Default for Limits {
     }
 }
 
-/// Connections beyond the limit, at the same time: to be refused, or to probe.
+/// Concurrent connections beyond the limit, which are refused or carry probes.
 pub const REFUSALS: usize = 64;
 
-/// When there were more connections than this, memory is given back each time that half are gone.
+/// After more connections than this, memory is given back whenever half of them are gone.
 const FEW: usize = 32;
 
-/// How long a connection has until its request is there, if it was accepted last (hyper closes one that
-/// has sent nothing yet) or beyond the limit (it must not keep others from being refused).
+/// How long a connection may take to send its request, in two cases: it was accepted just before the
+/// shutdown (hyper would close it at once), or it is beyond the limit (others wait to be refused).
 const LINGER: Duration = Duration::from_millis(100);
 
-/// The path of probes, which are answered beyond the limits, too: a busy replica is not an ill one.
+/// The path of probes. They are answered even beyond the limits, because a busy replica is not an ill one.
 const HEALTH: &str = "/health";
 
-/// How long to leave an exhausted system alone before accepting again.
+/// The pause before accepting again when the system is exhausted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the connections that `listener` accepts until `shutdown` completes or a guest exits;
@@ -110,11 +110,11 @@ pub async fn run(
         let admitted = place.is_ok();
         let place = match place {
             Ok(place) => Ok(place),
-            // The next ones wait in the kernel until one that was refused is gone.
+            // Further connections wait in the kernel until a refused one is gone.
             Err(_) => refusals.clone().acquire_owned().await,
         };
         workers.spawn(async move {
-            // A connection that breaks is the client's loss, and nobody else's.
+            // A broken connection concerns only its client.
             if let Ok(stream) = TcpStream::from_std(stream) {
                 let _ = stream.set_nodelay(true);
                 let _ = watcher.watch(serve(server, stream, admitted)).await;
@@ -130,7 +130,7 @@ pub async fn run(
     code
 }
 
-/// Serves one connection; one that is not admitted gets a last answer.
+/// Serves a connection. If it is not admitted, it gets one last answer.
 fn serve(
     server: Arc<Server>,
     stream: TcpStream,
@@ -166,7 +166,7 @@ impl Server {
         if !has_valid_host(&head) {
             return problem(StatusCode::BAD_REQUEST, "the host header is not one valid host");
         }
-        // The world has no way to read a body, so no instance need wait for it.
+        // The world cannot read a body, so no instance has to wait for it.
         if !body.is_end_stream() {
             match timeout(self.read_timeout, discard(body)).await {
                 Ok(Ok(())) => {}
@@ -181,8 +181,8 @@ impl Server {
             let mut store = guest.store();
             (guest.handle(&mut store, head).await, store.data_mut().take_outcome())
         };
-        // Whoever else has sent a request by now is served first, so that answers go out in a row,
-        // and a client with many connections is woken once for all of them.
+        // First serve all other requests that have arrived, so that answers go out together and a client
+        // with many connections is woken once for all of them.
         yield_now().await;
         match (outcome, result.err().map(|error| self.failure(&error))) {
             (Some(Ok(response)), _) => response,
@@ -194,7 +194,7 @@ impl Server {
         }
     }
 
-    /// What to tell the client of a guest that did not return, should it have no answer yet.
+    /// What to tell the client when its guest failed before it gave an answer.
     fn failure(&self, error: &wasmtime::Error) -> Response<Full<Bytes>> {
         if let Some(&Exit(code)) = error.downcast_ref() {
             let _ = self.exit.try_send(code);
@@ -213,21 +213,21 @@ impl Server {
     }
 }
 
-/// Whether there is one host, and a valid one; HTTP/1.0 needs none (RFC 9112, section 3.2).
+/// Whether there is exactly one valid host. HTTP/1.0 needs none (RFC 9112, section 3.2).
 fn has_valid_host(head: &Parts) -> bool {
     let mut hosts = head.headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => head.version < Version::HTTP_11,
         (Some(host), None) => {
             let authority = Authority::try_from(host.as_bytes());
-            // Of a target without a host, the header is empty.
+            // The header is empty if the target has no host.
             host.is_empty() || authority.is_ok_and(|it| !it.as_str().contains('@'))
         }
         _ => false,
     }
 }
 
-/// Reads a body to its end and forgets it.
+/// Reads a body to its end, and discards it.
 async fn discard(mut body: Incoming) -> hyper::Result<()> {
     while let Some(frame) = body.frame().await {
         frame?;
@@ -242,7 +242,7 @@ fn busy(detail: &str) -> Response<Full<Bytes>> {
     response
 }
 
-/// An error of the host's, in the shape of the component's.
+/// An error from the host, in the same form as the component's.
 fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     let reason = match status {
         StatusCode::INTERNAL_SERVER_ERROR => "Internal server error",
@@ -259,7 +259,7 @@ fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     response
 }
 
-/// Has the allocator return what it holds free, which glibc's does not do by itself.
+/// Makes the allocator return its free memory. glibc's does not do so by itself.
 fn give_back_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: malloc_trim may be called at any time, from any thread.

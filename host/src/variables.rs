@@ -7,7 +7,7 @@ use crate::instance::bindings::fermyon::spin::variables::{Error, Host};
 pub const DEFAULTS: [(&str, &str); 3] =
     [("chaos_token", ""), ("hostname", "localhost"), ("max_waits", "0")];
 
-/// The value of a declared variable: `SPIN_VARIABLE_<NAME>`, as for Spin, or else its default.
+/// The value of a declared variable: `SPIN_VARIABLE_<NAME>`, as with Spin, or its default.
 pub fn get(name: &str) -> Option<String> {
     let (_, default) = DEFAULTS.iter().find(|(declared, _)| *declared == name)?;
     let variable = format!("SPIN_VARIABLE_{}", name.to_uppercase());

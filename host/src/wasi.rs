@@ -1,4 +1,4 @@
-//! WASI, as far as the world goes: clocks, an exit, and standard error.
+//! The parts of WASI that the world lists: clocks, an exit, and standard error.
 
 use crate::http::OutgoingBody;
 use crate::instance::Instance;
@@ -13,10 +13,10 @@ use wall_clock::Datetime;
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
 
-/// When something is ready, at the latest.
+/// A moment to wait for.
 pub struct Pollable(Instant);
 
-/// Where the guest can write; it never waits.
+/// Where the guest can write. Writing never blocks.
 pub enum OutputStream {
     /// The body of an answer.
     Body(OutgoingBody),
@@ -35,7 +35,7 @@ impl OutputStream {
     }
 }
 
-/// A resource that the world names, and that this host never makes.
+/// A resource that the world names, but that this host never creates.
 pub enum Never {}
 
 impl error::Host for Instance {}
@@ -108,7 +108,7 @@ impl exit::Host for Instance {
     }
 }
 
-/// The exit code of a guest that has exited, as an error to stop it with.
+/// A guest's exit code, as the error that stops it.
 #[derive(Debug)]
 pub struct Exit(pub i32);
 

@@ -1,14 +1,14 @@
 //! A thread for each core, with a runtime of its own.
 //!
-//! A connection stays on the thread that it was given to. A runtime that moves tasks between
-//! threads would wake another one at almost every request, only for it to find nothing to do.
+//! A connection stays on its thread. A runtime that moves tasks between threads would wake another
+//! thread at almost every request, only for it to find nothing to do.
 
 use std::io;
 use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The threads, which end when this is dropped, and their tasks with them.
+/// The threads. They and their tasks end when this is dropped.
 pub struct Workers {
     threads: Vec<(Handle, oneshot::Sender<()>)>,
     next: usize,
@@ -18,7 +18,7 @@ impl Workers {
     /// Starts a thread for each core that this process may use.
     ///
     /// # Errors
-    /// If the system refuses a thread, or what a runtime needs.
+    /// If the system refuses a thread, or something that a runtime needs.
     pub fn start() -> io::Result<Self> {
         let start = |_| {
             let runtime = Builder::new_current_thread().enable_all().build()?;
