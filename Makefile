@@ -51,7 +51,7 @@ test-contract: components ## Test the server at BASE_URL against the contract; D
 	$(if $(DESTRUCTIVE),cargo test $(TESTS) --test tests destructive -- --test-threads 1)
 
 lint: components ## Check format, lints, docs and dependencies, and types on other platforms
-	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny@0.20.2
+	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked --debug cargo-deny@0.20.2
 	cargo fetch --locked
 	cargo deny --offline --workspace check licenses sources
 	cargo deny --offline --target wasm32-wasip2 check bans
@@ -127,7 +127,7 @@ push: components ## Push the app as an OCI artefact to REF, with Spin
 DIST = target/dist
 # In a folder that has nothing but what Cargo has to know, since the tool leaves its files beside the manifests.
 dist: components ## Build what a release has into target/dist: components, manifests, SBOMs, checksums
-	cargo cyclonedx --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-cyclonedx@0.5.9
+	cargo cyclonedx --version >/dev/null 2>&1 || cargo install --quiet --locked --debug cargo-cyclonedx@0.5.9
 	rm -rf $(DIST) target/sbom
 	mkdir -p $(DIST) target/sbom
 	cp target/wasm32-wasip2/release/spin_on_k8s.wasm target/wasm32-wasip2/release/lifeline.wasm $(DIST)
