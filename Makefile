@@ -60,10 +60,10 @@ lint: components ## Check format, lints, docs and dependencies, and types on oth
 	cargo clippy $(TESTS) --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(TESTS) --no-deps --document-private-items
 	rustup target add $(OTHERS)
-	for target in $(OTHERS); do \
-		TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true \
-			cargo check --locked --profile tests --target $$target -p spin-on-k8s-host --all-targets || exit; \
-	done
+	TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true cargo check --locked --profile tests -p spin-on-k8s-host \
+		--all-targets --target $(firstword $(OTHERS))
+	TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true cargo check --locked --profile tests -p spin-on-k8s-host \
+		--target $(lastword $(OTHERS))
 
 bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 for a trial run)
 	cargo build --locked --release --target wasm32-wasip2 -p hello
@@ -82,11 +82,12 @@ pictures: components ## Take the README's pictures anew, from make demo in Chrom
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \
 		first.save("tests/healing.png", save_all=True, append_images=rest, duration=[500] * len(rest) + [3000])'
 
-fuzz: ## Fuzz the query and the path, 60 s each; needs a nightly toolchain
+SECONDS_EACH = 60
+fuzz: ## Fuzz the query and the path, a minute each (SECONDS_EACH=600); needs a nightly toolchain
 	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
 	for target in query path; do \
 		mkdir -p fuzz/target/corpus/$$target && cargo +nightly fuzz run $$target \
-			fuzz/target/corpus/$$target fuzz/corpus/$$target -- -max_total_time=60 -timeout=10 || exit; \
+			fuzz/target/corpus/$$target fuzz/corpus/$$target -- -max_total_time=$(SECONDS_EACH) -timeout=10 || exit; \
 	done
 
 image: $(if $(LOCAL),components) ## Build the image; LOCAL=1 uses the components built here, and pulls no base image

@@ -91,6 +91,13 @@ impl Demo {
     }
 }
 
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// All processes of this machine that run, and their parents.
 fn processes() -> Vec<(i32, String)> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat="]).output().unwrap();

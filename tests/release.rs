@@ -1,4 +1,4 @@
-//! A release: its version, what it consists of, and that whoever builds it gets the same.
+//! A release: its version, its contents, and that everyone who builds it gets the same bytes.
 
 use crate::demo::Demo;
 use crate::manifests::manifests;

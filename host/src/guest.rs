@@ -72,7 +72,7 @@ impl Guest {
     /// there is no room for the instances.
     pub fn new(config: &Config, code: Code, key_value: KeyValue) -> Result<Self> {
         let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
-        // SAFETY: whoever made `code` vouched for its origin.
+        // SAFETY: the caller of `Code::new` vouched for its origin.
         let component = unsafe { Component::deserialize(&engine, code.0) }?;
         let pre = linker(&engine)?.instantiate_pre(&component).and_then(ReplicaPre::new);
         let pre = pre.context("wrong world")?;

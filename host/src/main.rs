@@ -83,7 +83,7 @@ async fn run(args: Args) -> Result<i32> {
     match variables::get("chaos_token").as_deref() {
         Some("") => {
             tracing::warn!(
-                "chaos_token is not set: whoever reaches this replica can fail and quit it"
+                "chaos_token is not set: anyone who reaches this replica can fail and quit it"
             );
         }
         Some(token) if token.trim().is_empty() => {
