@@ -41,7 +41,8 @@ components: wasm-target ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline
 
 test: components ## Run all tests, and install the tools that they need
-	skip=$$(tests/tools) && cargo test $(TESTS) -- $$skip --skip faults::
+	skip=$$(tests/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release:: && \
+		cargo test $(TESTS) --test tests release:: -- $$skip # these build, which others would take for slowness
 	$(MAKE) test-faults
 
 test-faults: components ## Run the full-size tests, which need the machine to themselves (SOAK=10 for ten times as long)
@@ -59,7 +60,8 @@ lint: components ## Check format, lints, docs and dependencies, and types on ano
 	cargo fmt --all --check
 	cargo clippy --locked --release --target wasm32-wasip2 -p spin-on-k8s -p lifeline -- --deny warnings
 	cargo clippy $(TESTS) --all-targets -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" cargo doc $(TESTS) --no-deps --document-private-items
+	RUSTDOCFLAGS="--deny warnings" cargo doc $(TESTS) --no-deps --document-private-items \
+		--features spin-on-k8s-host/compiler
 	rustup target add $(OTHER)
 	TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true cargo check --locked --profile tests --target $(OTHER) \
 		-p spin-on-k8s-host -p spin-on-k8s-demo
