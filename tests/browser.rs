@@ -16,6 +16,9 @@ use std::{env, fs, process};
 use tokio::time::timeout;
 use url::{ParseError, Url};
 
+/// The replicas of a deployment under the small kubelet.
+pub const NAMES: [&str; 3] = ["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
+
 /// A window of its own, with nothing remembered.
 pub struct Browser {
     pub client: Client,
@@ -79,6 +82,20 @@ impl Browser {
         if timeout(PATIENCE, read).await.is_err() {
             panic!("{css} has no {part}: {}", self.text(css).await);
         }
+    }
+
+    /// Waits until the page has seen each of [`NAMES`] alive `polls` polls ago, or earlier.
+    pub async fn see_alive(&self, polls: u32) {
+        for name in NAMES {
+            let alive = format!("i[data-state=alive]:nth-last-child(n+{polls})");
+            self.see(&format!(".lane[data-replica='{name}'] {alive}")).await;
+        }
+    }
+
+    /// A time in the newest row of the table of blows, in seconds.
+    pub async fn time(&self, column: &str) -> f64 {
+        let text = self.text(&format!("#events tbody tr:first-child td.{column}")).await;
+        text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
     }
 
     /// Presses the button of an endpoint that hurts, and confirms; returns the replica that was hit.

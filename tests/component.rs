@@ -1,10 +1,10 @@
 //! What the component is, and what it costs. All of it is deterministic.
 
 use crate::lifeline::LIFELINE;
-use crate::support::{ROOT, compile};
+use crate::support::{ROOT, guest};
 use http_body_util::BodyExt;
 use hyper::Request;
-use spin_on_k8s_host::guest::{Code, Guest, Memory};
+use spin_on_k8s_host::guest::{Guest, Memory};
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::variables;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,9 +41,7 @@ async fn fuel_and_host_calls() {
     // The guest's data costs nothing when it is mapped into memory, as on Spin.
     config.consume_fuel(true).memory_init_cow(true);
     let stores = KeyValue::new(["default"]);
-    let compiled = compile(&config, COMPONENT);
-    // SAFETY: just compiled.
-    let guest = Guest::new(&config, unsafe { Code::new(&compiled) }, stores).unwrap();
+    let guest = guest(&config, COMPONENT, stores).unwrap();
     for (target, budget, calls) in COSTS {
         let mut store = guest.store();
         store.set_fuel(u64::MAX).unwrap();

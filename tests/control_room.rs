@@ -1,6 +1,6 @@
 //! The page, in a real browser, in front of three replicas under the test kubelet.
 
-use crate::browser::Browser;
+use crate::browser::{Browser, NAMES};
 use crate::support::{HOST, PATIENCE, Process, ROOT};
 use http_body_util::Empty;
 use hyper::Response;
@@ -24,14 +24,14 @@ const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 
 /// Deploys three replicas behind an ingress; returns its URL.
 async fn deployment() -> String {
-    deploy(MANIFEST, 3).await.1
+    deploy(MANIFEST).await.1
 }
 
 /// Deploys replicas behind an ingress; returns what runs them, and its URL.
-async fn deploy(manifest: &str, replicas: usize) -> (Arc<Kubelet>, String) {
+async fn deploy(manifest: &str) -> (Arc<Kubelet>, String) {
     let kubelet = Kubelet::new(manifest, HOST).unwrap();
     let service = Service::new(kubelet.pods.subscribe(), Duration::ZERO);
-    (0..replicas).for_each(|_| kubelet.create());
+    (0..kubelet.replicas).for_each(|_| kubelet.create());
     let mut pods = kubelet.pods.subscribe();
     let ready = pods.wait_for(|pods| pods.values().all(Pod::is_endpoint));
     timeout(PATIENCE, ready).await.expect("replicas that get ready").unwrap();
@@ -42,15 +42,11 @@ async fn deploy(manifest: &str, replicas: usize) -> (Arc<Kubelet>, String) {
     (kubelet, url)
 }
 
-const NAMES: [&str; 3] = ["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
-
 #[tokio::test]
 async fn every_panel_shows_its_answer() {
     let page = Browser::open(&deployment().await, "story").await;
     page.see("body[data-state=alive]").await;
-    for name in NAMES {
-        page.see(&format!(".lane[data-replica='{name}'] i[data-state=alive]")).await;
-    }
+    page.see_alive(1).await;
 
     let int = page.client.find(fantoccini::Locator::Css("#parity input")).await.unwrap();
     for (number, status, body) in
@@ -89,12 +85,6 @@ async fn every_panel_shows_its_answer() {
     assert_eq!(page.run(elsewhere).await, serde_json::json!([]));
 }
 
-/// A time in the table of blows, in seconds.
-async fn time(page: &Browser, column: &str) -> f64 {
-    let text = page.text(&format!("#events tbody tr:first-child td.{column}")).await;
-    text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
-}
-
 /// The manifest with probes that take a failed replica out of rotation as soon as a page could see that
 /// it failed, and leave it alive for a while.
 fn hasty() -> String {
@@ -110,17 +100,12 @@ fn hasty() -> String {
 async fn a_bad_answer_or_silence_reveals_a_blow() {
     // With the manifest's own probes, the page gets a bad answer first.
     for (manifest, bad_seen) in [(MANIFEST.into(), true), (hasty(), false)] {
-        let (_kubelet, url) = deploy(&manifest, 3).await;
+        let (_kubelet, url) = deploy(&manifest).await;
         let page = Browser::open(&url, "silence").await;
-        for name in NAMES {
-            page.see(&format!(
-                ".lane[data-replica='{name}'] i[data-state=alive]:nth-last-child(n+12)"
-            ))
-            .await;
-        }
+        page.see_alive(12).await;
         let failed = page.strike("fail").await;
         page.read("#live", &format!("{failed} is back after ")).await;
-        let (unready, healed) = (time(&page, "unready").await, time(&page, "healed").await);
+        let (unready, healed) = (page.time("unready").await, page.time("healed").await);
         assert!(
             (0.0..8.0).contains(&unready) && (10.0..30.0).contains(&healed),
             "{unready} {healed}"
@@ -135,12 +120,9 @@ async fn a_bad_answer_or_silence_reveals_a_blow() {
 
 #[tokio::test]
 async fn the_silence_of_a_replica_that_the_page_did_not_strike_is_seen() {
-    let (kubelet, url) = deploy(MANIFEST, 3).await;
+    let (kubelet, url) = deploy(MANIFEST).await;
     let page = Browser::open(&url, "elsewhere-silence").await;
-    for name in NAMES {
-        page.see(&format!(".lane[data-replica='{name}'] i[data-state=alive]:nth-last-child(n+12)"))
-            .await;
-    }
+    page.see_alive(12).await;
     assert_eq!(page.text("#events tbody").await, "");
     kubelet.delete(NAMES[1]);
     page.read("#live", &format!("{} is out of rotation", NAMES[1])).await;
@@ -192,9 +174,7 @@ async fn a_page_of_another_origin_cannot_hurt_a_replica_and_its_own_can() {
     }
     page.read("#wait ul", "refused: come back in ").await;
     page.read("#wait ul", "200 OK").await;
-    page.click("#fail button:not(.copy)").await;
-    page.see("#confirm[open]").await;
-    page.click("#confirm button[value=yes]").await;
+    page.strike("fail").await;
     page.see("i[data-state=failing]").await;
 }
 

@@ -130,10 +130,7 @@ async fn replicas_heal_in_view() {
     demo.serves().await;
     let page = Browser::open(demo.api.url(), "demo").await;
     page.resize(920, 470).await;
-    for replica in 1..=3 {
-        let lane = format!(".lane[data-replica=spin-on-k8s-{replica}]");
-        page.see(&format!("{lane} i[data-state=alive]:nth-last-child(n+60)")).await;
-    }
+    page.see_alive(60).await;
 
     let failed = page.strike("fail").await;
     let struck = Instant::now();
@@ -145,8 +142,7 @@ async fn replicas_heal_in_view() {
     assert!((1..9).contains(&unready.as_secs()), "{unready:?}");
     assert!((10..30).contains(&healed.as_secs()), "{healed:?}");
     page.see(&format!(".lane[data-replica={failed}] i[data-state=failing]")).await;
-    let healed = page.text("#events tbody tr:first-child td.healed").await;
-    let healed: f64 = healed.trim_end_matches(" s").parse().unwrap();
+    let healed = page.time("healed").await;
     assert!((10.0..30.0).contains(&healed), "{healed}");
 
     let quit = page.strike("quit").await;

@@ -1,6 +1,6 @@
 //! Components that misbehave, each written as text. They cost their own requests, but nobody else's.
 
-use crate::support::{Host, PATIENCE, compile};
+use crate::support::{self, Host, PATIENCE, compile};
 use spin_on_k8s_host::guest::{Code, Guest, Memory};
 use spin_on_k8s_host::instance::{MAX_TICKS, MEMORY_LIMIT, TICK};
 use spin_on_k8s_host::key_value::KeyValue;
@@ -113,10 +113,7 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     let no_handler = "(component)";
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
-        let config = Guest::config(Memory::Returned);
-        let compiled = compile(&config, &wasm);
-        // SAFETY: just compiled.
-        let guest = Guest::new(&config, unsafe { Code::new(&compiled) }, KeyValue::default());
+        let guest = support::guest(&Guest::config(Memory::Returned), &wasm, KeyValue::default());
         let error = guest.err().unwrap();
         assert_eq!(error.to_string(), "wrong world");
     }

@@ -1,7 +1,7 @@
 //! The built lifeline, with the host's stores.
 
 use crate::component::COMPONENT;
-use crate::support::{Host, PATIENCE, compile};
+use crate::support::{Host, PATIENCE, guest};
 use hyper::Request;
 use spin_on_k8s_host::guest::{Code, Guest, Memory, linker};
 use spin_on_k8s_host::instance::Instance;
@@ -65,10 +65,7 @@ async fn a_fail_at_the_same_time_does_not_undo_a_quit() {
     let mut config = Guest::config(Memory::Kept { places: 2 });
     config.consume_fuel(true);
     let stores = KeyValue::new(["default"]);
-    let compiled = compile(&config, COMPONENT);
-    // SAFETY: just compiled.
-    let code = unsafe { Code::new(&compiled) };
-    let guest = Guest::new(&config, code, stores.clone()).unwrap();
+    let guest = guest(&config, COMPONENT, stores.clone()).unwrap();
     let request = |path: &str| Request::post(path).body(()).unwrap().into_parts().0;
     let bucket = stores.open("default").unwrap();
     // The /quit comes after so many instructions of the /fail, until the /fail ends before that.

@@ -1,12 +1,10 @@
 //! Linters find nothing in the page and the OpenAPI document.
 
-use crate::support::ROOT;
-use std::process::Command;
+use crate::support::shell;
 
 /// Runs a command from an npm package; returns whether it succeeded, and what it said.
 fn lint(command: &str) -> (bool, String) {
-    let folder = format!("{ROOT}/target/node_modules");
-    let output = Command::new("sh").current_dir(folder).args(["-c", command]).output().unwrap();
+    let output = shell(&format!("cd target/node_modules && {command}"));
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())
 }

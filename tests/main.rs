@@ -20,5 +20,6 @@ mod policies;
 mod process;
 mod release;
 mod spin;
+mod start_up;
 mod support;
 mod workflows;

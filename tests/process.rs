@@ -1,5 +1,6 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
+use crate::start_up::assert_errors_are_one_clear_line;
 use crate::support::{Api, Process, with_wait_in_flight};
 use rustix::process::Signal;
 use std::net::TcpListener;
@@ -174,21 +175,6 @@ async fn a_max_waits_that_is_not_a_number_is_reported() {
 
 #[test]
 fn start_up_errors_are_one_clear_line() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    for (args, code, said) in [
-        (["--listen", &taken], 1, "cannot listen on 127.0.0.1:"),
-        (["--max-instances", "0"], 2, "--max-instances"),
-        (["--listen", "nowhere"], 1, "cannot listen on nowhere: "),
-        (["--component", "a.wasm"], 2, "--component"),
-    ] {
-        let output = Process::command().args(args).output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-        assert!(stderr.contains(said), "{args:?}: {stderr}");
-        if code == 1 {
-            assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
-        }
-        assert!(output.stdout.is_empty());
-    }
+    let usage = [["--max-instances", "0"], ["--component", "a.wasm"]];
+    assert_errors_are_one_clear_line(Process::command, &usage);
 }

@@ -6,7 +6,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::{Client, Error, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use rustix::process::{Pid, Signal, kill_process};
-use spin_on_k8s_host::guest::Code;
+use spin_on_k8s_host::guest::{Code, Guest};
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
@@ -158,6 +158,13 @@ pub async fn with_wait_in_flight(api: &Api) -> JoinHandle<Option<u16>> {
 /// A component, compiled for an engine with these settings.
 pub fn compile(config: &Config, wasm: &[u8]) -> Vec<u8> {
     Engine::new(config).unwrap().precompile_component(wasm).unwrap()
+}
+
+/// A component, linked as the host links its own.
+pub fn guest(config: &Config, wasm: &[u8], stores: KeyValue) -> wasmtime::Result<Guest> {
+    let compiled = compile(config, wasm);
+    // SAFETY: just compiled.
+    Guest::new(config, unsafe { Code::new(&compiled) }, stores)
 }
 
 /// The host in this process, on a free port; it ends with the test's runtime.
