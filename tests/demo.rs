@@ -130,19 +130,19 @@ async fn replicas_heal_in_view() {
     demo.serves().await;
     let page = Browser::open(demo.api.url(), "demo").await;
     page.resize(920, 470).await;
-    page.see_alive(60).await;
+    page.see_alive(20).await;
 
     let failed = page.inject("fail").await;
     let struck = Instant::now();
     page.client.execute("scrollTo(0, 125)", vec![]).await.unwrap();
-    record(&page, &format!("{failed} is back after ")).await;
+    record(&page, &format!("{failed} healed after ")).await;
     let unready = demo.awaits(&failed, "not ready", 0) - struck;
     let healed = demo.awaits(&failed, "ready", 1) - struck;
     println!("/fail: unready after {unready:.1?}, ready after {healed:.1?}");
     assert!((1..9).contains(&unready.as_secs()), "{unready:?}");
     assert!((10..30).contains(&healed.as_secs()), "{healed:?}");
-    page.see(&format!(".lane[data-replica={failed}] i[data-state=failing]")).await;
-    let healed = page.time("healed").await;
+    page.see(&format!(".lane[data-replica={failed}] i.failing")).await;
+    let healed = page.healed().await;
     assert!((10.0..30.0).contains(&healed), "{healed}");
 
     let quit = page.inject("quit").await;
@@ -152,11 +152,11 @@ async fn replicas_heal_in_view() {
     let healed = demo.awaits(&quit, "ready", restarts) - struck;
     println!("/quit: ready after {healed:.1?}, restarts {restarts}");
     page.read("#events tbody tr:first-child", "/quit").await;
-    page.see(&format!(".lane[data-replica={quit}] i:last-child[data-state=alive]")).await;
+    page.see(&format!(".lane[data-replica={quit}] i.alive:last-child")).await;
 
     // Two minutes of it, for the README.
-    for polls in [180, 240] {
-        page.see(&format!("i[data-state]:nth-last-child(n+{polls})")).await;
+    for polls in [60, 80] {
+        page.see(&format!("i:nth-last-child({polls})")).await;
     }
     page.client.execute("scrollTo(0, 0)", vec![]).await.unwrap();
     page.resize(1100, 800).await;
