@@ -1,4 +1,4 @@
-//! BENCHMARKS.md: `bench/template.md` with the tables filled in, and its chart.
+//! BENCHMARKS.md: `bench/template.md` with the tables filled in.
 
 use crate::contenders::{HEALTH, NATIVE, PARITY, SPIN_HELLO, SPIN_PARITY};
 use crate::measure::{Figures, Plan, Waits};
@@ -23,8 +23,8 @@ enum Bound {
 use Bound::{AtLeast, AtMost};
 
 impl Results {
-    /// Writes BENCHMARKS.md and its chart.
-    pub fn write(&self) -> Result<()> {
+    /// The text of BENCHMARKS.md.
+    pub fn text(&self) -> Result<String> {
         let mut text = fs::read_to_string("bench/template.md")?;
         for (place, content) in [
             ("{machine}", machine()?),
@@ -37,8 +37,7 @@ impl Results {
         ] {
             text = text.replace(place, content.trim_end());
         }
-        fs::write("bench/throughput.svg", self.chart())?;
-        Ok(fs::write("BENCHMARKS.md", text)?)
+        Ok(text)
     }
 
     /// The rates of a contender for the connections with this index.
@@ -130,31 +129,6 @@ impl Results {
     fn table(&self, head: &[&str], cells: impl Fn(&Figures) -> Vec<String>) -> String {
         let row = |it: &Figures| [vec![it.contender.name.into()], cells(it)].concat();
         table(head, self.figures.iter().map(row))
-    }
-
-    /// Requests a second with 16 connections, as bars on a logarithmic scale, since the contenders are
-    /// orders of magnitude apart. The background is white, for GitHub's dark theme, too.
-    fn chart(&self) -> String {
-        let height = 40 + 28 * self.figures.len();
-        let bar = |(index, it): (usize, &Figures)| {
-            let (name, rate, y) = (it.contender.name, median(&it.rates[1]), 36 + 28 * index);
-            let (width, text, number) = (rate.log10() * 90.0, y + 15, number(rate));
-            format!(
-                r##"<text x="210" y="{text}" text-anchor="end">{name}</text>
-<rect x="220" y="{y}" width="{width:.0}" height="20" fill="#0072b2"/>
-<text x="{:.0}" y="{text}">{number}</text>
-"##,
-                226.0 + width
-            )
-        };
-        let bars: String = self.figures.iter().enumerate().map(bar).collect();
-        format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" width="800" height="{height}" font-family="sans-serif" font-size="14">
-<rect width="800" height="{height}" fill="#fff"/>
-<text x="220" y="24">Requests a second with 16 connections, logarithmic</text>
-{bars}</svg>
-"##
-        )
     }
 }
 
