@@ -55,11 +55,16 @@ impl Results {
         let (start, idle) = (host.map(|it| median(&it.start)), host.map(|it| it.idle));
         let (each, all) = (self.waits.last().map(Waits::kilobytes_each), self.waits.last());
         let rows = [
-            ("`/parity` of native hyper, 16 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 1)),
-            ("… 128 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 2)),
-            ("`/health` of `/parity`", AtLeast(0.9), "", of(HEALTH, PARITY, 1)),
             (
-                "`/parity` of hello-world, on Spin",
+                "`/parity` relative to native hyper, 16 connections",
+                AtLeast(0.5),
+                "",
+                of(PARITY, NATIVE, 1),
+            ),
+            ("… 128 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 2)),
+            ("`/health` relative to `/parity`", AtLeast(0.9), "", of(HEALTH, PARITY, 1)),
+            (
+                "`/parity` relative to hello-world, on Spin",
                 AtLeast(1.35),
                 "",
                 of(SPIN_PARITY, SPIN_HELLO, 1),
@@ -84,7 +89,7 @@ impl Results {
     /// One line for each contender, and why the others are absent.
     fn summary(&self) -> Result<String> {
         let native = self.rates(NATIVE, 1).context("nothing to compare with")?;
-        let head = ["", "requests/s", "of native", "p99, ms", "MB idle", "ms to the first 200"];
+        let head = ["", "requests/s", "relative", "p99, ms", "MB idle", "ms to the first 200"];
         let present = self.table(&head, |it| {
             let (rates, latency) = (&it.rates[1], &it.latency[1]);
             let numbers = [median(rates), ratio(rates, native), median(latency), it.idle];
