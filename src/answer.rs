@@ -1,6 +1,5 @@
 //! An answer, and how it reaches the client.
 
-use crate::wasi::cli::exit::exit;
 use serde::Serialize;
 use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spin_sdk::variables;
@@ -15,13 +14,12 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Cow<'static, [u8]>,
-    last: bool,
 }
 
 impl Answer {
     /// An answer without content: 204 or 304.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::with_capacity(4), body: Cow::Borrowed(b""), last: false }
+        Self { status, headers: Vec::with_capacity(4), body: Cow::Borrowed(b"") }
     }
 
     /// An answer with `body`, which must not be empty, of media type `content_type`.
@@ -70,11 +68,6 @@ impl Answer {
         }
     }
 
-    /// The same answer, as the instance's last act: see `quit`.
-    pub fn and_exit(self) -> Self {
-        Self { last: true, ..self }
-    }
-
     /// Sends the whole answer. A client that has gone away is not an error.
     pub fn send(self, response: ResponseOutparam) {
         // Only a name or a value with control characters is refused, and no answer has one.
@@ -92,9 +85,6 @@ impl Answer {
                 }
             }
             let _ = OutgoingBody::finish(body, None);
-        }
-        if self.last {
-            exit(Ok(()));
         }
     }
 }

@@ -5,12 +5,8 @@ use crate::problem::Problem;
 use crate::state;
 use spin_sdk::http::IncomingRequest;
 
-/// Answers in full, then exits.
-///
-/// The order matters: a guest that exits before its answer is complete leaves the client with an
-/// empty 500 or a truncated body. What the exit ends is up to the host: the embedded host ends with
-/// its guest; Spin drops the instance and lives on.
+/// Poisons the replica; the lifeline or the embedded host, which watch its state, then end it.
 pub fn quit(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     state::quit()?;
-    Ok(Answer::empty_object(202).with_replica().and_exit())
+    Ok(Answer::empty_object(202).with_replica())
 }
