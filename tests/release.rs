@@ -2,7 +2,7 @@
 
 use crate::demo::Demo;
 use crate::manifests::manifests;
-use crate::support::{ROOT, run};
+use crate::support::{ROOT, run, shell};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -29,7 +29,7 @@ fn the_version_is_the_same_everywhere_and_set_at_once() {
     run(&format!("diff -r {source} {folder}"));
 
     run(&format!("make -C {folder} version VERSION=98.7.6"));
-    let old = format!("grep -rF {VERSION} {folder} --exclude CHANGELOG.md --exclude Cargo.lock");
+    let old = format!("grep -rhF {VERSION} {folder} --exclude CHANGELOG.md --exclude Cargo.lock");
     assert_eq!(run(&format!("{old} | grep -E 'version|spin-on-k8s:' || true")), "");
     let lock: toml::Table =
         fs::read_to_string(format!("{folder}/Cargo.lock")).unwrap().parse().unwrap();
@@ -45,6 +45,17 @@ fn make_run_and_make_demo_build_the_same() {
     let [server, demo] = ["run", "demo"].map(|target| run(&format!("make --dry-run {target}")));
     assert_ne!(server, demo);
     assert_eq!(server, demo.replace(" -- demo ", " -- "));
+}
+
+#[test]
+fn an_old_cargo_is_told_which_is_needed() {
+    let bin = concat!(env!("CARGO_TARGET_TMPDIR"), "/old");
+    let script = "printf '#!/bin/sh\necho cargo 1.84.0\n' >cargo && chmod +x cargo";
+    run(&format!("mkdir -p {bin} && cd {bin} && {script}"));
+    let said = shell(&format!("PATH={bin}:$PATH make components")).stderr;
+    let needed =
+        concat!("make: this needs Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer, but ");
+    assert!(said.starts_with(needed.as_bytes()), "{}", String::from_utf8_lossy(&said));
 }
 
 /// A home for Cargo that shares nothing with the usual one but what was downloaded and installed.
