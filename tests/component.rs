@@ -5,8 +5,8 @@ use crate::support::{ROOT, guest};
 use http_body_util::BodyExt;
 use hyper::Request;
 use spin_on_k8s_host::guest::{Guest, Memory};
+use spin_on_k8s_host::imports::variables;
 use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::variables;
 use std::collections::{BTreeMap, BTreeSet};
 use wit_component::DecodedWasm;
 use wit_parser::{IndexMap, Resolve, WorldItem, WorldKey};
@@ -37,7 +37,7 @@ fn size() {
 
 #[tokio::test]
 async fn fuel_and_host_calls() {
-    let mut config = Guest::config(Memory::Kept { places: 1 });
+    let mut config = Guest::config(Memory::Warm { places: 1 });
     // The guest's data costs nothing when it is mapped into memory, as on Spin.
     config.consume_fuel(true).memory_init_cow(true);
     let stores = KeyValue::new(["default"]);

@@ -132,7 +132,7 @@ async fn replicas_heal_in_view() {
     page.resize(920, 470).await;
     page.see_alive(60).await;
 
-    let failed = page.strike("fail").await;
+    let failed = page.inject("fail").await;
     let struck = Instant::now();
     page.client.execute("scrollTo(0, 125)", vec![]).await.unwrap();
     record(&page, &format!("{failed} is back after ")).await;
@@ -145,7 +145,7 @@ async fn replicas_heal_in_view() {
     let healed = page.time("healed").await;
     assert!((10.0..30.0).contains(&healed), "{healed}");
 
-    let quit = page.strike("quit").await;
+    let quit = page.inject("quit").await;
     let struck = Instant::now();
     let restarts = if quit == failed { 2 } else { 1 };
     demo.tells(&[&quit, "not ready", "exit status: 0"]);

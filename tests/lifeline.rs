@@ -28,7 +28,7 @@ wasmtime::component::bindgen!({
 fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
     let stores = stores.clone();
     tokio::spawn(async move {
-        let engine = Engine::new(&Guest::config(Memory::Kept { places: 1 })).unwrap();
+        let engine = Engine::new(&Guest::config(Memory::Warm { places: 1 })).unwrap();
         let component = Component::from_binary(&engine, LIFELINE).unwrap();
         let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();
         let mut store = Instance::store(&engine, stores);
@@ -61,7 +61,7 @@ async fn it_clears_the_state_at_start_and_returns_only_on_quit() {
 
 #[tokio::test]
 async fn a_fail_at_the_same_time_does_not_undo_a_quit() {
-    let mut config = Guest::config(Memory::Kept { places: 2 });
+    let mut config = Guest::config(Memory::Warm { places: 2 });
     config.consume_fuel(true);
     let stores = KeyValue::new(["default"]);
     let guest = guest(&config, COMPONENT, stores.clone()).unwrap();

@@ -3,11 +3,12 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use spin_on_k8s_host::guest::Code;
+use spin_on_k8s_host::imports::variables;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{Limits, REFUSALS};
 use spin_on_k8s_host::workers::Workers;
-use spin_on_k8s_host::{server, variables};
+use spin_on_k8s_host::{keys, server, token};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
@@ -55,8 +56,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     match run(args) {
-        // Platforms limit exit codes; WASI itself has only 0 and 1.
-        Ok(code) => ExitCode::from(code as u8),
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spin-on-k8s: {}", format!("{error:#}").replace('\n', " "));
             ExitCode::FAILURE
@@ -65,13 +65,18 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(args: Args) -> Result<i32> {
-    let pools = Pools::new(Code::CARRIED, KeyValue::new(["default"]), args.max_instances)?;
+async fn run(args: Args) -> Result<()> {
+    let stores = KeyValue::new([keys::STORE]);
+    let state = stores.open(keys::STORE).context("no store")?;
+    let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
     let workers = Workers::start().context("cannot start a thread")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
-        either(&mut terminate, &mut interrupt).await;
+        tokio::select! {
+            () = state.wait_for(keys::QUIT) => {}
+            () = either(&mut terminate, &mut interrupt) => {}
+        }
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
             std::process::exit(1);
@@ -80,18 +85,8 @@ async fn run(args: Args) -> Result<i32> {
     let listener =
         listen(&args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
-    match variables::get("chaos_token").as_deref() {
-        Some("") => {
-            tracing::warn!(
-                "chaos_token is not set: anyone who reaches this replica can fail and quit it"
-            );
-        }
-        Some(token) if token.trim().is_empty() => {
-            tracing::warn!(
-                "chaos_token is nothing but white space: nobody can fail or quit this replica"
-            );
-        }
-        _ => {}
+    if let Some(warning) = variables::get("chaos_token").as_deref().and_then(token::warning) {
+        tracing::warn!("{warning}");
     }
     // The default limit is often low, 1,024 or 256, although a process may raise it.
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
@@ -100,7 +95,8 @@ async fn run(args: Args) -> Result<i32> {
     let connections = connections.min(descriptors.saturating_sub(taken as u64).max(1)) as u32;
     println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
     let limits = Limits { connections, ..Limits::default() };
-    Ok(server::run(listener, pools, limits, workers, stop).await)
+    server::run(listener, pools, limits, workers, stop).await;
+    Ok(())
 }
 
 /// Listens on the first address of `name` that is available.

@@ -1,7 +1,7 @@
 //! `fermyon:spin/variables`, from the environment.
 
+use crate::bindings::fermyon::spin::variables::{Error, Host};
 use crate::instance::Instance;
-use crate::instance::bindings::fermyon::spin::variables::{Error, Host};
 
 /// The variables with their defaults, as `spin.toml` declares them.
 pub const DEFAULTS: [(&str, &str); 3] =

@@ -1,90 +1,30 @@
 //! The part of `wasi:http/types` that the world lists.
-//!
-//! An answer is collected here, and sent when its guest has ended. So it is sent whole, or not at all.
 
-use crate::instance::bindings::wasi::http::types::{
+use crate::bindings::wasi::http::types::{
     ErrorCode, HeaderError, Host, HostFields, HostIncomingRequest, HostOutgoingBody,
     HostOutgoingResponse, HostResponseOutparam, Method as WasiMethod,
 };
-use crate::instance::{Instance, MEMORY_LIMIT};
-use crate::wasi::OutputStream;
-use bytes::Bytes;
-use http_body_util::Full;
+use crate::instance::Instance;
+use crate::resources::{OutgoingBody, OutgoingResponse, OutputStream, ResponseOutparam};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
-use hyper::{Method, Response, StatusCode};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use hyper::{Method, StatusCode};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-/// Headers that describe the connection, so only the host may set them.
-const FORBIDDEN: [HeaderName; 3] = [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE];
-
-/// What a guest's `response-outparam` is set to.
-pub type Outcome = Result<Response<Full<Bytes>>, ErrorCode>;
-
-/// Where a guest sets its answer, once.
-pub struct ResponseOutparam;
-
-/// An answer that is being written.
-#[derive(Default)]
-pub struct OutgoingResponse {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Option<OutgoingBody>,
-}
-
-/// A body, shared by its answer and its stream.
-#[derive(Clone, Default)]
-pub struct OutgoingBody(Arc<Mutex<Body>>);
-
-#[derive(Default)]
-struct Body {
-    bytes: Vec<u8>,
-    finished: bool,
-}
-
-impl OutgoingBody {
-    /// Appends `bytes`, and returns whether there was room for them.
-    pub fn append(&self, bytes: &[u8]) -> bool {
-        let mut body = self.lock();
-        let fits = body.bytes.len() + bytes.len() <= MEMORY_LIMIT;
-        if fits {
-            body.bytes.extend_from_slice(bytes);
-        }
-        fits
-    }
-
-    /// No holder of the lock can panic, so it cannot be poisoned.
-    fn lock(&self) -> MutexGuard<'_, Body> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Instance {
-    /// The answer that the guest has set, unless its body was never finished.
-    pub fn take_outcome(&mut self) -> Option<Outcome> {
-        let OutgoingResponse { status, mut headers, body } = match self.outcome.take()? {
-            Ok(response) => response,
-            Err(code) => return Some(Err(code)),
-        };
-        let mut bytes = Vec::new();
-        if let Some(body) = body {
-            let mut body = body.lock();
-            if !body.finished {
-                return None;
-            }
-            bytes = std::mem::take(&mut body.bytes);
-        }
-        // The host knows the length, whatever the guest says.
-        headers.remove(header::CONTENT_LENGTH);
-        let mut response = Response::new(Full::new(bytes.into()));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Some(Ok(response))
-    }
-}
+/// Headers that describe the connection. As on Spin, guests neither see nor set them.
+const FORBIDDEN: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::HOST,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 impl Host for Instance {}
 
@@ -145,7 +85,10 @@ impl HostIncomingRequest for Instance {
     }
 
     fn headers(&mut self, request: Resource<Parts>) -> Result<Resource<HeaderMap>> {
-        let headers = self.table.get(&request)?.headers.clone();
+        let mut headers = self.table.get(&request)?.headers.clone();
+        for name in FORBIDDEN {
+            headers.remove(name);
+        }
         Ok(self.table.push(headers)?)
     }
 
@@ -158,7 +101,7 @@ impl HostIncomingRequest for Instance {
 impl HostOutgoingResponse for Instance {
     fn new(&mut self, headers: Resource<HeaderMap>) -> Result<Resource<OutgoingResponse>> {
         let headers = self.table.delete(headers)?;
-        Ok(self.table.push(OutgoingResponse { headers, ..Default::default() })?)
+        Ok(self.table.push(OutgoingResponse::new(headers))?)
     }
 
     fn set_status_code(
@@ -174,12 +117,10 @@ impl HostOutgoingResponse for Instance {
         &mut self,
         response: Resource<OutgoingResponse>,
     ) -> Result<Result<Resource<OutgoingBody>, ()>> {
-        let response = self.table.get_mut(&response)?;
-        if response.body.is_some() {
-            return Ok(Err(()));
+        match self.table.get_mut(&response)?.take_body() {
+            Some(body) => Ok(Ok(self.table.push(body)?)),
+            None => Ok(Err(())),
         }
-        let body = response.body.insert(OutgoingBody::default()).clone();
-        Ok(Ok(self.table.push(body)?))
     }
 
     fn drop(&mut self, response: Resource<OutgoingResponse>) -> Result<()> {
@@ -193,17 +134,21 @@ impl HostOutgoingBody for Instance {
         &mut self,
         body: Resource<OutgoingBody>,
     ) -> Result<Result<Resource<OutputStream>, ()>> {
-        let body = self.table.get(&body)?.clone();
-        Ok(Ok(self.table.push(OutputStream::Body(body))?))
+        match self.table.get(&body)?.take_stream() {
+            // Its child, so that the body can only be finished or dropped after it.
+            Some(stream) => Ok(Ok(self.table.push_child(stream, &body)?)),
+            None => Ok(Err(())),
+        }
     }
 
     fn finish(
         &mut self,
         body: Resource<OutgoingBody>,
-        _trailers: Option<Resource<HeaderMap>>,
+        trailers: Option<Resource<HeaderMap>>,
     ) -> Result<Result<(), ErrorCode>> {
-        self.table.delete(body)?.lock().finished = true;
-        Ok(Ok(()))
+        let finished = self.table.delete(body)?.finish();
+        trailers.map(|trailers| self.table.delete(trailers)).transpose()?;
+        Ok(finished.map_err(|written| ErrorCode::HttpResponseBodySize(Some(written as u64))))
     }
 
     fn drop(&mut self, body: Resource<OutgoingBody>) -> Result<()> {
