@@ -17,7 +17,7 @@ pub struct Answer {
 impl Answer {
     /// An answer without content: 204 or 304.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::with_capacity(4), body: Cow::Borrowed(b"") }
+        Self { status, headers: vec![], body: Cow::Borrowed(b"") }
     }
 
     /// An answer with `body`, which must not be empty, of media type `content_type`.

@@ -1,4 +1,4 @@
-//! `POST /quit`: poisons the replica and terminates it.
+//! `POST /quit`: poisons the replica and has it ended.
 
 use crate::answer::Answer;
 use crate::problem::Problem;

@@ -1,7 +1,6 @@
-//! The replica: its name, and its state, which is keys in a key-value store, absent as long as it is
-//! alive.
+//! The replica: its name and its state.
 //!
-//! The state cannot be a global variable, as it is in R: the instance that poisons the replica is gone
+//! The state is two keys in a key-value store, both absent as long as the replica is alive. It cannot be a global variable, as it is in R: the instance that poisons the replica is gone
 //! before the next request. Whether the state outlives the process depends on the store: the embedded
 //! host keeps it in memory, and `spin up` keeps it in `.spin/` unless told otherwise.
 //!
@@ -12,8 +11,7 @@ use crate::keys::{FAILED, QUIT, STORE};
 use crate::wasi::keyvalue::store::{self, Bucket, Error};
 use spin_sdk::variables;
 
-/// The same answer, with the name of the replica that gives it: the variable `hostname`, which on
-/// Kubernetes is the pod's name.
+/// Adds the replica's name to an answer: the variable `hostname`, which on Kubernetes is the pod's name.
 pub fn sign(answer: Answer) -> Answer {
     match variables::get("hostname") {
         Ok(name) if !name.bytes().any(|byte| byte.is_ascii_control()) => {
@@ -40,7 +38,7 @@ pub fn fail() -> Result<(), Error> {
     Ok(())
 }
 
-/// Poisons the replica, has the lifeline end it, and logs that.
+/// Poisons the replica, tells whoever watches its state to end it, and logs that.
 pub fn quit() -> Result<(), Error> {
     let bucket = open()?;
     bucket.set(FAILED, b"")?;

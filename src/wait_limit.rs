@@ -1,7 +1,7 @@
-//! How many waits a replica begins.
+//! Limits how many waits a replica begins.
 //!
 //! All requests share the host's instances. A flood of `/wait` would take every one of them and
-//! leave none for `/health`, and liveness would restart a replica that is only busy. So the variable
+//! leave none for `/health`, so liveness would restart a replica that is only busy. The variable
 //! `max_waits` says how many waits may begin in each window of five seconds. A wait takes as long as a
 //! window, so at most twice as many are in flight.
 //!
