@@ -1,7 +1,7 @@
-//! How many waits a replica begins.
+//! Limits how many waits a replica begins.
 //!
 //! All requests share the host's instances. A flood of `/wait` would take every one of them and
-//! leave none for `/health`, and liveness would restart a replica that is only busy. So the variable
+//! leave none for `/health`, so liveness would restart a replica that is only busy. The variable
 //! `max_waits` says how many waits may begin in each window of five seconds. A wait takes as long as a
 //! window, so at most twice as many are in flight.
 //!
@@ -9,7 +9,7 @@
 //! that is dropped or a container that is killed could not count down, and its place would be lost.
 
 use crate::problem::Problem;
-use crate::state;
+use crate::replica;
 use crate::wasi::keyvalue::atomics::increment;
 use spin_sdk::variables;
 
@@ -20,7 +20,7 @@ const WINDOW: u64 = 5;
 const PREFIX: &str = "waits-";
 
 /// Lets one more wait begin at `now`, a Unix time in seconds, or says when to come back.
-pub fn admit(now: u64) -> Result<(), Problem> {
+pub fn begin(now: u64) -> Result<(), Problem> {
     let most = variables::get("max_waits")
         .map_err(|error| Problem::Internal(format!("max_waits is unavailable: {error}")))?;
     let most = limit(&most).map_err(Problem::Internal)?;
@@ -29,7 +29,7 @@ pub fn admit(now: u64) -> Result<(), Problem> {
     }
     let key = |window: u64| format!("{PREFIX}{window}");
     let window = now / WINDOW;
-    let bucket = state::open()?;
+    let bucket = replica::open()?;
     let begun = increment(&bucket, &key(window), 1)?;
     if begun == 1 {
         // The first wait of a window removes old counts, so that the store does not grow. It keeps the

@@ -1,21 +1,29 @@
-//! The replica's state: keys in a key-value store, absent as long as it is alive.
+//! The replica: its name and its state.
 //!
-//! It cannot be a global variable, as it is in R: the instance that poisons the replica is gone
+//! The state is two keys in a key-value store, both absent as long as the replica is alive. It cannot be a global variable, as it is in R: the instance that poisons the replica is gone
 //! before the next request. Whether the state outlives the process depends on the store: the embedded
 //! host keeps it in memory, and `spin up` keeps it in `.spin/` unless told otherwise.
 //!
 //! Requests only ever set keys, so none can undo what another does at the same time.
 
+use crate::answer::Answer;
 use crate::keys::{FAILED, QUIT, STORE};
 use crate::wasi::keyvalue::store::{self, Bucket, Error};
-use std::mem::ManuallyDrop;
+use spin_sdk::variables;
+
+/// Adds the replica's name to an answer: the variable `hostname`, which on Kubernetes is the pod's name.
+pub fn sign(answer: Answer) -> Answer {
+    match variables::get("hostname") {
+        Ok(name) if !name.bytes().any(|byte| byte.is_ascii_control()) => {
+            answer.with_header("x-replica", &name)
+        }
+        _ => answer,
+    }
+}
 
 /// Opens the store.
-///
-/// What a guest holds of its host is gone when its instance is. To drop it before would be one more
-/// call for each request, and one more import to look up.
-pub fn open() -> Result<ManuallyDrop<Bucket>, Error> {
-    store::open(STORE).map(ManuallyDrop::new)
+pub fn open() -> Result<Bucket, Error> {
+    store::open(STORE)
 }
 
 /// Whether the replica has been failed or told to quit.
@@ -30,7 +38,7 @@ pub fn fail() -> Result<(), Error> {
     Ok(())
 }
 
-/// Poisons the replica, has the lifeline end it, and logs that.
+/// Poisons the replica, tells whoever watches its state to end it, and logs that.
 pub fn quit() -> Result<(), Error> {
     let bucket = open()?;
     bucket.set(FAILED, b"")?;
