@@ -3,12 +3,11 @@
 
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95-slim AS build
 RUN rustup target add wasm32-wasip2
-# Without rust-toolchain.toml, which would make rustup fetch another toolchain. Of the host, the
-# demo and the benchmark, only the manifests, which the workspace needs.
+# Without rust-toolchain.toml, which would make rustup fetch another toolchain. Of the host
+# and the benchmark, only the manifests, which the workspace needs.
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY bench/Cargo.toml bench/
 COPY bench/hello/Cargo.toml bench/hello/
-COPY demo/Cargo.toml demo/
 COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src

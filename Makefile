@@ -24,9 +24,8 @@ help: ## List these targets
 run: build ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
 	target/host/spin-on-k8s $(ARGS)
 
-demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--replicas 5")
-	cargo build $(HOST) -p spin-on-k8s-host -p spin-on-k8s-demo
-	target/host/spin-on-k8s-demo $(ARGS)
+demo: build ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--replicas 5")
+	target/host/spin-on-k8s demo $(ARGS)
 
 build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
@@ -64,7 +63,7 @@ lint: components ## Check format, lints, docs and dependencies, and types on ano
 		--features spin-on-k8s-host/compiler
 	rustup target add $(OTHER)
 	TYPES_ONLY=1 TARGET_CC=true TARGET_AR=true cargo check --locked --profile tests --target $(OTHER) \
-		-p spin-on-k8s-host -p spin-on-k8s-demo
+		-p spin-on-k8s-host
 
 bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 for a trial run)
 	cargo build --locked --release --target wasm32-wasip2 -p hello
@@ -77,7 +76,7 @@ drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, 
 pictures: components ## Take the README's pictures anew, from make demo in Chromium
 	tests/tools >/dev/null
 	rm -f target/screenshots/*
-	cargo test $(TESTS) --test tests demo::replicas
+	cargo test $(TESTS) --test tests demo::pictures -- --ignored
 	cp target/screenshots/demo.png tests/control-room.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \
@@ -151,12 +150,12 @@ dist: components ## Build what a release has into target/dist: components, manif
 # two commands fetch and start the right one anywhere.
 KIND = $(shell uname -s)-$(shell uname -m)
 TARGET = $(subst arm64,aarch64,$(shell uname -m))-$(if $(findstring Darwin,$(KIND)),apple-darwin,unknown-linux-musl)
-archive: components ## Pack the embedded host and the demo, for machines like this one, into target
+archive: components ## Pack the embedded host, for machines like this one, into target
 	rustup target add $(TARGET)
-	cargo build $(HOST) --target $(TARGET) -p spin-on-k8s-host -p spin-on-k8s-demo
+	cargo build $(HOST) --target $(TARGET) -p spin-on-k8s-host
 	rm -rf target/archive
 	mkdir -p target/archive/spin-on-k8s
-	cp LICENSE target/$(TARGET)/host/spin-on-k8s target/$(TARGET)/host/spin-on-k8s-demo target/archive/spin-on-k8s
+	cp LICENSE target/$(TARGET)/host/spin-on-k8s target/archive/spin-on-k8s
 	tar -czf target/spin-on-k8s-$(KIND).tar.gz -C target/archive spin-on-k8s
 
 # Where the version stands; Cargo.lock follows. tests/release.rs holds all of them equal.

@@ -14,6 +14,7 @@
 //! - [`instance`] holds what the host keeps for one instance, and the world's bindings.
 
 mod codegen;
+pub mod demo;
 pub mod guest;
 pub mod http;
 pub mod instance;
