@@ -11,8 +11,9 @@ use hyper::{Error, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use spin_on_k8s_demo::kubelet::{Kubelet, Pod};
-use spin_on_k8s_demo::service::Service;
+use spin_on_k8s_host::demo::kubelet::{Kubelet, Pod};
+use spin_on_k8s_host::demo::manifest::Manifest;
+use spin_on_k8s_host::demo::service::Service;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,8 +25,9 @@ const PREFIX: &str = "/sub/path";
 
 /// Runs three replicas.
 async fn replicas() -> Arc<Kubelet> {
-    let kubelet = Kubelet::new(include_str!("../k8s/deployment.yaml"), HOST).unwrap();
-    (0..kubelet.replicas).for_each(|_| kubelet.create());
+    let manifest = Manifest::parse(include_str!("../k8s/deployment.yaml")).unwrap();
+    let kubelet = Kubelet::new(manifest, HOST).unwrap();
+    (0..kubelet.manifest.replicas).for_each(|_| kubelet.create());
     let mut pods = kubelet.pods.subscribe();
     let ready = pods.wait_for(|pods| pods.values().all(Pod::is_endpoint));
     timeout(PATIENCE, ready).await.expect("replicas that get ready").unwrap();
