@@ -172,9 +172,6 @@ async fn every_panel_shows_its_answer() {
     assert_eq!(page.run(elsewhere).await, json!([]));
 }
 
-/// Hours for each number of replicas and each kind of proxy.
-const HOURS: u32 = 1;
-
 #[tokio::test]
 async fn hours_behind_any_proxy_accuse_nobody_and_every_fault_is_healed_once() {
     let host = Host::new().await;
@@ -186,33 +183,27 @@ async fn hours_behind_any_proxy_accuse_nobody_and_every_fault_is_healed_once() {
             let context = format!("{replicas} replicas, {order}");
             let query = format!("?replicas={replicas}&{order}&seed={replicas}");
             page.client.goto(&format!("{}/{query}", host.api.url())).await.unwrap();
-            for _ in 0..HOURS {
-                page.run("await pass(3600e3)").await;
-                assert_eq!(page.text("#live").await, "Alive", "{context}");
-                assert_eq!(page.text("#events tbody").await, "", "{context}");
-                let accused =
-                    "return Array.from(document.querySelectorAll('.lane b'), it => it.textContent)
-                    .filter(it => !/^(✓ alive|– not seen for \\d+ s)$/.test(it))";
-                assert_eq!(page.run(accused).await, json!([]), "{context}");
-            }
+            page.run("await pass(3600e3)").await;
+            assert_eq!(page.text("#live").await, "Alive", "{context}");
+            assert_eq!(page.text("#events tbody").await, "", "{context}");
+            let accused =
+                "return Array.from(document.querySelectorAll('.lane b'), it => it.textContent)
+                .filter(it => !/^(✓ alive|– not seen for \\d+ s)$/.test(it))";
+            assert_eq!(page.run(accused).await, json!([]), "{context}");
             for (nth, fault) in ["fail", "quit"].into_iter().cycle().take(10).enumerate() {
                 let said = page.run(&format!("return await injectAndHeal('{fault}')")).await;
-                let said: Vec<_> =
-                    said.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
-                let (replica, _) = said[0].split_once(' ').unwrap();
-                let told = [format!("{replica} got /{fault}"), format!("{replica} is failing")];
-                let (healed, before) = said.split_last().unwrap();
-                assert!(
-                    healed.starts_with(&format!("{replica} healed after "))
-                        && told.iter().take(before.len()).eq(before),
-                    "{context}: {said:?}"
-                );
+                let said: Vec<String> = serde_json::from_value(said).unwrap();
+                let replica = said[0].strip_suffix(&format!("got /{fault}")).unwrap();
+                let healed = |it: &&String| it.starts_with(&format!("{replica}healed after "));
+                let of_others = |it: &&String| !it.starts_with(replica) && !it.contains("502");
+                assert_eq!(said.iter().filter(healed).count(), 1, "{context}: {said:?}");
+                assert_eq!(said.iter().find(of_others), None, "{context}: {said:?}");
                 let rows = "return document.querySelectorAll('#events tbody tr').length";
                 assert_eq!(page.run(rows).await, nth + 1, "{context}");
             }
         }
     }
-    println!("{} virtual hours in {:.1?}", 8 * HOURS, start.elapsed());
+    println!("eight virtual hours, and 80 faults: {:.1?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -251,19 +242,22 @@ async fn a_replica_that_is_gone_is_not_accused() {
 #[tokio::test]
 async fn tabs_share_the_connections_of_their_browser() {
     let replica = Process::start(&mut Process::command());
-    let page = Browser::open(&format!("http://{}", replica.address), "tabs").await;
+    let url = format!("http://{}", replica.address);
+    let page = Browser::open(&url, "tabs").await;
     let mut tabs = vec![page.client.window().await.unwrap()];
     for _ in 0..2 {
-        tabs.push(page.client.new_window(false).await.unwrap().handle);
+        tabs.push(page.client.new_window(true).await.unwrap().handle);
         page.client.switch_to_window(tabs.last().unwrap().clone()).await.unwrap();
-        page.client.goto(&format!("http://{}", replica.address)).await.unwrap();
+        page.client.goto(&url).await.unwrap();
     }
-    // Two tabs leave room for each other. A third does not, and the page knows why.
-    for some in [&tabs[..2], &tabs[..]] {
+    // Two tabs leave room for each other. A third does not, and the page says so.
+    for some in [&tabs[..2], &tabs] {
         for tab in some {
             page.client.switch_to_window(tab.clone()).await.unwrap();
-            page.run("globalThis.said = new Set(); const it = document.querySelector('#live');
-                new MutationObserver(() => said.add(it.textContent)).observe(it, { childList: true })").await;
+            let listen = "globalThis.said = []; const headline = document.querySelector('#live');
+                const note = () => said.push(headline.textContent);
+                new MutationObserver(note).observe(headline, { childList: true })";
+            page.run(listen).await;
             for _ in 0..4 {
                 page.click("#wait button:not(.copy)").await;
             }
@@ -271,12 +265,11 @@ async fn tabs_share_the_connections_of_their_browser() {
         for tab in some {
             page.client.switch_to_window(tab.clone()).await.unwrap();
             page.read("#wait", "0 waiting").await;
-            assert!(
-                !page.text("#wait ul").await.contains("No answer"),
-                "{}",
-                page.text("#wait ul").await
-            );
-            println!("{}", page.run("return [...said]").await);
+            assert!(!page.text("#wait ul").await.contains("No answer"));
+            let said = page.run("return said").await.to_string();
+            assert!(!said.contains("Nobody"), "{said}");
+            let explained = said.contains("this browser's tabs use all connections");
+            assert!(explained || some.len() < 3, "{said}");
         }
     }
 }
