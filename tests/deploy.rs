@@ -3,7 +3,7 @@
 
 use crate::image::{Layout, Registry};
 use crate::manifests::manifests;
-use crate::release::copy;
+use crate::release::{built, copy};
 use crate::support::{ROOT, run, shell};
 use serde_json::Value;
 use std::fs;
@@ -16,9 +16,13 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// In a folder of that name. `replies` are cases of a shell's: what it says, and how the command ends.
+    /// In a folder of that name, with nothing built. `replies` are cases of a shell's: what kubectl says, and
+    /// how it ends.
     fn new(name: &str, replies: &str) -> Self {
-        let source = copy(name);
+        Self::of(copy(name), replies)
+    }
+
+    fn of(source: String, replies: &str) -> Self {
         let cluster = Self { bin: format!("{source}/.bin"), source };
         fs::create_dir(&cluster.bin).unwrap();
         let Self { bin, .. } = &cluster;
@@ -85,12 +89,7 @@ const HAS_CLASS: &str = "*'get runtimeclass'*) echo runtimeclass.node.k8s.io/was
 
 #[test]
 fn what_was_built_here_runs_from_a_registry() {
-    let cluster = Cluster::new("cluster", HAS_CLASS);
-    run(&format!(
-        "cd {} && mkdir -p target/wasm32-wasip2/release &&
-         cp {ROOT}/target/wasm32-wasip2/release/*.wasm target/wasm32-wasip2/release",
-        cluster.source
-    ));
+    let cluster = Cluster::of(built("cluster"), HAS_CLASS);
     let registry = Registry::start("registry-for-cluster");
     let repository = format!("{}/team/api", registry.address);
     let trusted = format!("{}/registries.conf", cluster.bin);

@@ -21,6 +21,14 @@ pub fn copy(name: &str) -> String {
     folder
 }
 
+/// A copy with the components that were built here.
+pub fn built(name: &str) -> String {
+    let folder = copy(name);
+    let components = "target/wasm32-wasip2/release";
+    run(&format!("mkdir -p {folder}/{components} && cp {components}/*.wasm {folder}/{components}"));
+    folder
+}
+
 #[test]
 fn the_version_is_the_same_everywhere_and_set_at_once() {
     let folder = copy("version");
@@ -56,6 +64,13 @@ fn an_old_cargo_is_told_which_is_needed() {
     let needed =
         concat!("make: this needs Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer, but ");
     assert!(said.starts_with(needed.as_bytes()), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn git_for_windows_checks_out_what_is_committed() {
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/windows");
+    run(&format!("rm -rf {folder} && git -c core.autocrlf=true clone --quiet . {folder}"));
+    run(&format!("cd {folder} && ! grep -rlI --exclude-dir .git \"$(printf '\\r')\" ."));
 }
 
 /// A home for Cargo that shares nothing with the usual one but what was downloaded and installed.
