@@ -1,7 +1,7 @@
 //! From source to a running deployment, with a real registry. There is no cluster: kubectl is a script that
 //! keeps what it is told, and has the real one do what needs no cluster. Nor is there a docker with an engine.
 
-use crate::image::{Layout, Registry};
+use crate::image::Registry;
 use crate::manifests::manifests;
 use crate::release::{built, copy};
 use crate::support::{ROOT, run, shell};
@@ -104,7 +104,9 @@ fn what_was_built_here_runs_from_a_registry() {
     run(&format!("buildah rmi {repository}:v1"));
 
     let others = manifests().into_iter().filter(|path| path != "k8s/deployment.yaml");
-    let digest = Layout::of(&format!("docker://{repository}:v1"), "deployed").digest();
+    let digest = "skopeo inspect --tls-verify=false --format {{.Digest}} docker://";
+    let digest = run(&[digest, &repository, ":v1"].concat());
+    let image = format!("{repository}@{}", digest.trim());
     let mut told = cluster.kubectl_told();
     told[2..4].sort(); // they run at the same time
     assert_eq!(
@@ -113,11 +115,11 @@ fn what_was_built_here_runs_from_a_registry() {
             "get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name".into(),
             format!("apply -f {}", others.collect::<Vec<_>>().join(" -f ")),
             "apply -f -".into(),
-            format!("set image --local -f k8s/deployment.yaml api={repository}@{digest} -o yaml"),
+            format!("set image --local -f k8s/deployment.yaml api={image} -o yaml"),
             "rollout status deployment/spin-on-k8s --timeout 3m".into(),
         ]
     );
-    assert_eq!(cluster.image(), format!("{repository}@{digest}"));
+    assert_eq!(cluster.image(), image);
 }
 
 #[test]
@@ -166,17 +168,9 @@ fn an_image_that_no_node_can_pull_is_refused_in_a_line() {
         assert_eq!(said.lines().count(), 2, "{said}"); // the last one is make's own
     }
     assert_eq!(cluster.kubectl_told().len(), 6, "it was asked for the class alone");
-}
-
-#[test]
-fn a_docker_without_buildkit_is_refused() {
-    let cluster = Cluster::new("cluster-without-buildkit", HAS_CLASS);
     cluster.tool("docker", "[ $1 = version ] && echo 28.2.2");
     let said = cluster.make("image").unwrap_err();
-    assert!(
-        said.starts_with("make: docker needs BuildKit for this: install docker-buildx"),
-        "{said}"
-    );
+    assert!(said.starts_with("make: docker needs BuildKit for this"), "{said}");
 }
 
 #[test]
@@ -208,11 +202,4 @@ fn pods_and_events_say_why_a_rollout_fails() {
     for part in ["ImagePullBackOff", "denied by registry", "docs/operations.md"] {
         assert!(said.contains(part), "{said}");
     }
-}
-
-#[test]
-fn it_is_removed_as_a_whole() {
-    let cluster = Cluster::new("cluster-to-leave", "");
-    cluster.make("undeploy").unwrap();
-    assert_eq!(cluster.kubectl_told(), ["delete --ignore-not-found -f k8s"]);
 }
