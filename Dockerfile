@@ -9,7 +9,6 @@ RUN rustup target add wasm32-wasip2
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY bench/Cargo.toml bench/
 COPY bench/hello/Cargo.toml bench/hello/
-COPY demo/Cargo.toml demo/
 COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src

@@ -52,7 +52,7 @@ drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, 
 pictures: components ## Take the README's pictures anew, from make demo in Chromium
 	scripts/tools >/dev/null
 	rm -f target/screenshots/*
-	cargo test $(TESTS) --test tests demo::replicas
+	cargo test $(TESTS) --test tests demo::pictures -- --ignored
 	cp target/screenshots/demo.png tests/control-room.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \

@@ -140,7 +140,7 @@ async fn the_demo_runs_from_its_archive() {
     let program = format!("{folder}/spin-on-k8s/spin-on-k8s");
     let loader = fs::read(&program).unwrap().windows(3).any(|it| it == b"/ld");
     assert!(!loader, "it wants a dynamic loader");
-    let demo = Demo::of(&program);
+    let demo = Demo::of(&program, &[]);
     while demo.api.get("/parity?int=7").await.body != "odd" {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
