@@ -177,7 +177,7 @@ fn an_image_that_no_node_can_pull_is_refused_in_a_line() {
 fn a_cluster_without_the_runtime_class_is_told_the_two_ways_to_it() {
     let cluster = Cluster::new("cluster-without-class", "");
     let said = cluster.make("deploy IMAGE=localhost:5000/team/api:v1").unwrap_err();
-    for way in ["runtime-class-manager", "kubectl apply -f k8s/runtimeclass"] {
+    for way in ["runtime-class-manager", "kubectl apply -f spinkube/runtimeclass.yaml"] {
         assert!(said.contains(way), "{said}");
     }
     assert_eq!(cluster.kubectl_told().len(), 1, "nothing is built for it, and nothing applied");

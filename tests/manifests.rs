@@ -66,7 +66,7 @@ fn selectors_match_the_pods_of_every_version() {
 
 #[test]
 fn names_match() {
-    let class = yaml("k8s/runtimeclass/runtimeclass.yaml");
+    let class = yaml("spinkube/runtimeclass.yaml");
     assert_eq!(class["metadata"]["name"], pod()["runtimeClassName"]);
     let container = container();
     let port = &container["ports"][0];
@@ -138,7 +138,7 @@ fn the_clusters_app_is_the_laptops_plus_the_lifeline() {
 
 #[test]
 fn the_spinapp_is_the_deployment_as_far_as_it_can_be() {
-    let app = yaml("k8s/spinapp/spinapp.yaml");
+    let app = yaml("spinkube/spinapp.yaml");
     let [_, readiness, liveness] = probes();
     for (check, probe) in [("readiness", readiness), ("liveness", liveness)] {
         let check = &app["spec"]["checks"][check];
