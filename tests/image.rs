@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const IMAGE: &str = "localhost/spin-on-k8s-test:latest";
 /// The most bytes that all layers may have, compressed.
-const LAYERS: u64 = 76 << 10;
+const LAYERS: u64 = 87 << 10;
 
 /// A registry on loopback, for as long as the test lasts.
 pub struct Registry {
