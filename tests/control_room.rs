@@ -8,8 +8,9 @@ use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use spin_on_k8s_demo::kubelet::{Kubelet, Pod};
-use spin_on_k8s_demo::service::Service;
+use spin_on_k8s_host::demo::kubelet::{Kubelet, Pod};
+use spin_on_k8s_host::demo::manifest::Manifest;
+use spin_on_k8s_host::demo::service::Service;
 use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
@@ -29,9 +30,9 @@ async fn deployment() -> String {
 
 /// Deploys replicas behind an ingress; returns what runs them, and its URL.
 async fn deploy(manifest: &str) -> (Arc<Kubelet>, String) {
-    let kubelet = Kubelet::new(manifest, HOST).unwrap();
+    let kubelet = Kubelet::new(Manifest::parse(manifest).unwrap(), HOST).unwrap();
     let service = Service::new(kubelet.pods.subscribe(), Duration::ZERO);
-    (0..kubelet.replicas).for_each(|_| kubelet.create());
+    (0..kubelet.manifest.replicas).for_each(|_| kubelet.create());
     let mut pods = kubelet.pods.subscribe();
     let ready = pods.wait_for(|pods| pods.values().all(Pod::is_endpoint));
     timeout(PATIENCE, ready).await.expect("replicas that get ready").unwrap();

@@ -19,6 +19,7 @@
 
 pub mod bindings;
 mod codegen;
+pub mod demo;
 pub mod guest;
 pub mod imports;
 pub mod instance;

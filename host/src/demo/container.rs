@@ -1,11 +1,17 @@
 //! A replica's container: the embedded host, as a process.
 
 use anyhow::{Context, Result};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Signal, kill_process};
+use std::error::Error;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout};
 
 /// A process group that does not outlive this process, however this one ends.
@@ -28,16 +34,15 @@ impl Group {
     }
 }
 
-/// A running container.
+/// A container that has been started.
 pub struct Container {
-    pub address: SocketAddr,
     child: Child,
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Container {
-    /// Starts a host in `group`, on a free port, and waits until it serves.
-    pub async fn start(mut command: Command, group: &Group) -> Result<Self> {
+    /// Starts a host in `group`, on a free port.
+    pub fn start(mut command: Command, group: &Group) -> Result<Self> {
         command.env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0").process_group(group.id);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let program = command.get_program().to_string_lossy().into_owned();
@@ -46,11 +51,15 @@ impl Container {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
-        let mut output = BufReader::new(child.stdout.take().context("it has no output")?);
+        let output = BufReader::new(child.stdout.take().context("it has no output")?);
+        Ok(Self { child, output })
+    }
+
+    /// Waits until it serves; returns where, or nothing if it ends without.
+    pub async fn serves(&mut self) -> Option<SocketAddr> {
         let mut line = String::new();
-        output.read_line(&mut line).await?;
-        let address = line.trim().strip_prefix("Serving http://").context("it does not serve")?;
-        Ok(Self { address: address.parse()?, child, _output: output })
+        self.output.read_line(&mut line).await.ok()?;
+        line.trim().strip_prefix("Serving http://")?.parse().ok()
     }
 
     /// Waits until it ends.
@@ -70,4 +79,17 @@ impl Container {
         let _ = self.child.start_kill();
         self.end().await
     }
+}
+
+/// Sends a request to a container, the only one on this connection.
+///
+/// # Errors
+/// If the connection ends before the answer's head.
+pub async fn send<B>(stream: TcpStream, request: Request<B>) -> hyper::Result<Response<Incoming>>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    sender.send_request(request).await
 }

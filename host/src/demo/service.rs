@@ -1,61 +1,60 @@
 //! A small service: one address for all pods that are ready, and a proxy in front of it.
 
-use crate::kubelet::Pods;
+use crate::demo::container;
+use crate::demo::kubelet::Pods;
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// The client whose request a proxy has forwarded.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The ready endpoints, as they were a moment ago.
-#[derive(Default)]
 pub struct Service {
-    endpoints: Mutex<Vec<SocketAddr>>,
+    endpoints: watch::Receiver<Vec<SocketAddr>>,
     turn: AtomicUsize,
 }
 
 impl Service {
-    /// A service that hears of every change to `pods` after `propagation`.
+    /// A service that hears of every change to `pods`, in order, after `propagation`.
     pub fn new(mut pods: watch::Receiver<Pods>, propagation: Duration) -> Arc<Self> {
-        let service = Arc::new(Self::default());
-        let heard = service.clone();
-        tokio::spawn(async move {
-            pods.mark_changed();
-            while pods.changed().await.is_ok() {
-                let pods = pods.borrow_and_update().clone();
-                let heard = heard.clone();
-                tokio::spawn(async move {
-                    sleep(propagation).await;
-                    let ready = pods.values().filter(|pod| pod.is_endpoint());
-                    *heard.lock() = ready.filter_map(|pod| pod.address).collect();
-                });
+        let (heard, endpoints) = watch::channel(Vec::new());
+        let (sender, mut changes) = mpsc::unbounded_channel();
+        let tell = async move {
+            loop {
+                let ready = ready(&pods.borrow_and_update());
+                let _ = sender.send((Instant::now() + propagation, ready));
+                if pods.changed().await.is_err() {
+                    return;
+                }
             }
-        });
-        service
-    }
-
-    /// No holder of the lock can panic, so it cannot be poisoned.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<SocketAddr>> {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        let hear = async move {
+            while let Some((due, ready)) = changes.recv().await {
+                sleep_until(due).await;
+                heard.send_replace(ready);
+            }
+        };
+        tokio::spawn(async { tokio::join!(tell, hear) });
+        Arc::new(Self { endpoints, turn: AtomicUsize::new(0) })
     }
 
     /// The next endpoint that is not `refusing`.
     fn next(&self, refusing: Option<SocketAddr>) -> io::Result<SocketAddr> {
-        let mut endpoints = self.lock().clone();
+        let mut endpoints = self.endpoints.borrow().clone();
         endpoints.retain(|endpoint| Some(*endpoint) != refusing);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let next = endpoints.get(turn % endpoints.len().max(1));
@@ -89,38 +88,54 @@ impl Service {
                 let service = service.clone();
                 async move {
                     let answer = service.forward(request, client.ip(), prefix).await;
-                    Ok::<_, Infallible>(answer.map(|it| it.map(Either::Left)).unwrap_or_else(
-                        |_| {
-                            let text = Full::new(Bytes::from_static(b"No replica is ready.\n"));
-                            let mut answer = Response::new(Either::Right(text));
-                            *answer.status_mut() = StatusCode::BAD_GATEWAY;
-                            let second = HeaderValue::from_static("1");
-                            answer.headers_mut().insert(header::REFRESH, second);
-                            answer
-                        },
-                    ))
+                    Ok::<_, Infallible>(answer.map_or_else(bad_gateway, |it| it.map(Either::Left)))
                 }
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), forward));
         }
     }
 
+    /// Forwards a request once. Only a connection that was refused is tried elsewhere, since what has
+    /// been sent may have been done, too.
     async fn forward(
         &self,
         mut request: Request<Incoming>,
         client: IpAddr,
         prefix: &str,
-    ) -> anyhow::Result<Response<Incoming>> {
+    ) -> Result<Response<Incoming>, &'static str> {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let target = target.strip_prefix(prefix).unwrap_or(target).trim_start_matches('/');
-        *request.uri_mut() = format!("/{target}").parse::<Uri>()?;
+        let target = without(prefix, target).parse();
+        *request.uri_mut() = target.map_err(|_| "The path has no meaning here.\n")?;
         let headers = request.headers_mut();
         headers.remove(header::CONNECTION);
-        headers.append(FORWARDED_FOR, HeaderValue::try_from(client.to_string())?);
-        let (stream, _) = self.connect(true).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(sender.send_request(request).await?)
+        if let Ok(client) = HeaderValue::try_from(client.to_string()) {
+            headers.append(FORWARDED_FOR, client);
+        }
+        let stream = self.connect(true).await;
+        let (stream, _) = stream.map_err(|_| "No replica is ready.\n")?;
+        let answer = container::send(stream, request).await;
+        answer.map_err(|_| "The replica ended before it answered.\n")
     }
+}
+
+/// The addresses of the pods that are ready.
+fn ready(pods: &Pods) -> Vec<SocketAddr> {
+    pods.values().filter(|pod| pod.is_endpoint()).filter_map(|pod| pod.address).collect()
+}
+
+/// A target without a prefix of whole segments.
+fn without(prefix: &str, target: &str) -> String {
+    match target.strip_prefix(prefix) {
+        Some(rest) if rest.starts_with('/') => rest.into(),
+        Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
+        _ => target.into(),
+    }
+}
+
+/// 502; a browser tries again in a second.
+fn bad_gateway<B>(detail: &'static str) -> Response<Either<B, Full<Bytes>>> {
+    let mut answer = Response::new(Either::Right(Full::from(detail)));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer.headers_mut().insert(header::REFRESH, HeaderValue::from_static("1"));
+    answer
 }
