@@ -1,18 +1,19 @@
 //! The command: parses its arguments, binds the listener, and hands both to the library.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::imports::variables;
-use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::key_value::{Bucket, KeyValue};
 use spin_on_k8s_host::pools::Pools;
-use spin_on_k8s_host::server::{Limits, REFUSALS};
+use spin_on_k8s_host::server::Limits;
 use spin_on_k8s_host::workers::Workers;
 use spin_on_k8s_host::{keys, server, token};
-use std::io;
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Connections that may wait to be accepted. The kernel has its own limit, usually 4,096.
@@ -21,8 +22,11 @@ const BACKLOG: u32 = 16384;
 /// Descriptors for short-lived purposes, such as listing the open ones.
 const MARGIN: usize = 8;
 
+/// The fewest descriptors for connections with which it starts.
+const FEWEST: usize = 8;
+
 /// Connections beyond the number of instances, since clients keep some open for later requests.
-const SPARE_CONNECTIONS: u64 = 4096;
+const SPARE_CONNECTIONS: usize = 4096;
 
 /// Serves the spin-on-k8s component on this machine, as `spin up` would.
 ///
@@ -54,22 +58,34 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    // A log that cannot be written stops nothing.
+    tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
+        // Nobody reads what it prints any more, as in `spin-on-k8s demo | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spin-on-k8s: {}", format!("{error:#}").replace('\n', " "));
+            let error = format!("{error:#}").replace('\n', " ");
+            let _ = writeln!(io::stderr(), "spin-on-k8s: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn run(args: Args) -> Result<()> {
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+fn run(args: Args) -> Result<()> {
     let stores = KeyValue::new([keys::STORE]);
     let state = stores.open(keys::STORE).context("no store")?;
     let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
-    let workers = Workers::start().context("cannot start a thread")?;
+    let workers = Workers::start()?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot make an event loop")?.block_on(serve(args, state, pools, workers))
+}
+
+async fn serve(args: Args, state: Bucket, pools: Pools, workers: Workers) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -89,12 +105,17 @@ async fn run(args: Args) -> Result<()> {
         tracing::warn!("{warning}");
     }
     // The default limit is often low, 1,024 or 256, although a process may raise it.
-    let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
-    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + REFUSALS + MARGIN;
-    let connections = u64::from(args.max_instances) + SPARE_CONNECTIONS;
-    let connections = connections.min(descriptors.saturating_sub(taken as u64).max(1)) as u32;
-    println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
-    let limits = Limits { connections, ..Limits::default() };
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX)? as usize;
+    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + MARGIN;
+    let free = descriptors.saturating_sub(taken);
+    ensure!(free >= FEWEST, "{descriptors} file descriptors are too few (see ulimit -n)");
+    let limits = Limits::default();
+    let refusals = limits.refusals.min(free / 3);
+    let connections = (args.max_instances as usize + SPARE_CONNECTIONS).min(free - refusals);
+    let limits = Limits { connections, refusals, ..limits };
+    let routes = format!("Available Routes:\n  api: http://{address} (wildcard)");
+    writeln!(io::stdout(), "Serving http://{address}\n{routes}")
+        .context("cannot write to standard output")?;
     server::run(listener, pools, limits, workers, stop).await;
     Ok(())
 }
