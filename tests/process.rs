@@ -1,11 +1,11 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
 use crate::start_up::assert_errors_are_one_clear_line;
-use crate::support::{Api, Process, with_wait_in_flight};
+use crate::support::{Api, HOST, Process, with_wait_in_flight};
 use rustix::process::Signal;
 use std::fs::File;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 #[tokio::test]
@@ -220,6 +220,19 @@ fn without_a_thread_it_says_so_in_one_line() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.starts_with("spin-on-k8s: cannot start a thread: "), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn with_few_descriptors_it_says_so_in_one_line() {
+    for limit in 5..40 {
+        // An address that this machine does not have, for which enough of them are left at the end.
+        let run = format!("ulimit -n {limit} && exec \"$0\" --listen 192.0.2.1:1");
+        let output = Command::new("sh").args(["-c", &run, HOST]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");
+        assert!(stderr.starts_with("spin-on-k8s: "), "{limit}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{limit}: {stderr}");
+    }
 }
 
 #[test]

@@ -20,8 +20,9 @@ pub struct Contender {
     /// Its words are separated by single spaces; `ADDRESS` stands for where it listens.
     pub command: String,
     pub target: &'static str,
-    /// Part of its answer.
     pub answer: &'static str,
+    /// The header that says whether it keeps its connections in the closed loop.
+    pub connection: &'static str,
     /// Requests a second in the open loop.
     pub rate: u32,
 }
@@ -29,7 +30,14 @@ pub struct Contender {
 impl Contender {
     /// A contender that is asked for a parity.
     pub fn new(name: &'static str, command: &str) -> Self {
-        Self { name, command: command.into(), target: "/parity?int=7", answer: "odd", rate: RATE }
+        Self {
+            name,
+            command: command.into(),
+            target: "/parity?int=7",
+            answer: "odd",
+            connection: "connection: keep-alive",
+            rate: RATE,
+        }
     }
 }
 
@@ -45,7 +53,9 @@ pub fn all() -> Vec<Contender> {
         ),
         Contender::new(SPIN_PARITY, "spin up --quiet --state-dir= --listen ADDRESS"),
         Contender::new(SPIN_HELLO, "spin up --quiet --from bench/hello --listen ADDRESS"),
+        // On a kept connection, each answer of R's waits 44 ms for a delayed acknowledgement of TCP.
         Contender {
+            connection: "connection: close",
             rate: RATE_OF_R,
             ..Contender::new("R plumber, /parity", "Rscript bench/plumber.R ADDRESS")
         },

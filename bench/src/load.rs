@@ -1,17 +1,17 @@
 //! The load: wrk in a closed loop, threads of our own in an open one, and many waits at once.
 
+use crate::contenders::Contender;
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -27,29 +27,51 @@ const OPEN_CONNECTIONS: u32 = 16;
 const BURST: usize = 200;
 const BURST_EVERY: Duration = Duration::from_millis(10);
 
-/// The whole answer to one request on a connection of its own.
-pub fn get(address: SocketAddr, target: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(request(target).as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+/// Runs `future` on a runtime of this thread's own.
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
 
-fn request(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+async fn connect(address: SocketAddr) -> Result<SendRequest<Empty<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
-/// Sends the next request as soon as the last is answered, on each of `connections`; returns requests
+async fn ask(connection: &mut SendRequest<Empty<Bytes>>, target: &str) -> Result<Bytes> {
+    connection.ready().await?;
+    let request = Request::builder().uri(target).header("host", "localhost");
+    let response = connection.send_request(request.body(Empty::new())?).await?;
+    ensure!(response.status() == 200, "{target} is answered {}", response.status());
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+/// Asks for `target` on a connection of its own; returns the body.
+///
+/// # Errors
+/// If there is no connection, or the answer is not 200.
+pub fn get(address: SocketAddr, target: &str) -> Result<Bytes> {
+    block_on(async { ask(&mut connect(address).await?, target).await })
+}
+
+/// Each of `connections` clients sends its next request as soon as the last is answered; returns requests
 /// a second.
 ///
 /// # Errors
 /// If wrk is missing, or if any request fails or is not answered with 200.
-pub fn closed(address: SocketAddr, target: &str, connections: usize, seconds: u32) -> Result<f64> {
+pub fn closed(
+    address: SocketAddr,
+    contender: &Contender,
+    connections: usize,
+    seconds: u32,
+) -> Result<f64> {
     let output = Command::new("wrk")
+        .args(["--header", contender.connection])
         .args(["--timeout", "30s", "--threads", &connections.min(2).to_string()])
         .args(["--connections", &connections.to_string(), "--duration", &format!("{seconds}s")])
-        .arg(format!("http://{address}{target}"))
+        .arg(format!("http://{address}{}", contender.target))
         .output()
         .context("wrk is missing: apt-get install wrk, or brew install wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -93,42 +115,29 @@ fn on_time(
     let thread = std::fs::read_link("/proc/thread-self")?;
     let thread = thread.file_name().context("no thread")?.to_string_lossy();
     std::fs::write(format!("/proc/{thread}/timerslack_ns"), "1")?;
-    runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
-        let stream = tokio::net::TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+    block_on(async {
+        let mut connection = connect(address).await?;
         for due in due {
             // Tokio's own sleep is exact to a millisecond only.
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let request = Request::builder().uri(target).header("host", "localhost");
-            sender.ready().await?;
-            let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
-            ensure!(response.status() == 200, "{target} is answered {}", response.status());
-            response.into_body().collect().await?;
+            ask(&mut connection, target).await?;
             latencies.record(due.elapsed().as_nanos() as u64)?;
         }
         Ok(latencies)
     })
 }
 
-/// Sends `count` requests for `/wait` in quick succession; returns the time until all are answered.
+/// Sends `count` requests for `/wait` in quick succession, each on a connection of its own; returns the
+/// time until all are answered.
 pub fn waits(address: SocketAddr, count: usize) -> Result<Duration> {
-    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    block_on(async {
         let begin = Instant::now();
-        let (mut waits, mut pace) = (JoinSet::<Result<()>>::new(), interval(BURST_EVERY));
+        let (mut waits, mut pace) = (JoinSet::new(), interval(BURST_EVERY));
         for number in 0..count {
             if number % BURST == 0 {
                 pace.tick().await;
             }
-            waits.spawn(async move {
-                let mut stream = tokio::net::TcpStream::connect(address).await?;
-                stream.write_all(request("/wait").as_bytes()).await?;
-                let mut answer = String::new();
-                stream.read_to_string(&mut answer).await?;
-                ensure!(answer.starts_with("HTTP/1.1 200"), "/wait is answered {answer:?}");
-                Ok(())
-            });
+            waits.spawn(async move { ask(&mut connect(address).await?, "/wait").await });
         }
         while let Some(answered) = waits.join_next().await {
             answered??;

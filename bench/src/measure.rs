@@ -83,7 +83,7 @@ pub fn rounds(plan: &Plan, figures: &mut [Figures]) -> Result<()> {
         eprintln!("round {round} of {}", plan.rounds);
         for (index, connections) in CONNECTIONS.into_iter().enumerate() {
             for (server, it) in servers.iter().zip(&mut *figures) {
-                let rate = load::closed(server.address, it.contender.target, connections, seconds)
+                let rate = load::closed(server.address, &it.contender, connections, seconds)
                     .with_context(|| it.contender.name)?;
                 if round > 0 {
                     it.rates[index].push(rate);

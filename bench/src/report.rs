@@ -1,4 +1,4 @@
-//! BENCHMARKS.md: `bench/template.md` with the tables filled in, and its chart.
+//! BENCHMARKS.md: `bench/template.md` with the tables filled in.
 
 use crate::contenders::{HEALTH, NATIVE, PARITY, SPIN_HELLO, SPIN_PARITY};
 use crate::measure::{Figures, Plan, Waits};
@@ -23,8 +23,8 @@ enum Bound {
 use Bound::{AtLeast, AtMost};
 
 impl Results {
-    /// Writes BENCHMARKS.md and its chart.
-    pub fn write(&self) -> Result<()> {
+    /// The text of BENCHMARKS.md.
+    pub fn text(&self) -> Result<String> {
         let mut text = fs::read_to_string("bench/template.md")?;
         for (place, content) in [
             ("{machine}", machine()?),
@@ -37,8 +37,7 @@ impl Results {
         ] {
             text = text.replace(place, content.trim_end());
         }
-        fs::write("bench/throughput.svg", self.chart())?;
-        Ok(fs::write("BENCHMARKS.md", text)?)
+        Ok(text)
     }
 
     /// The rates of a contender for the connections with this index.
@@ -56,11 +55,16 @@ impl Results {
         let (start, idle) = (host.map(|it| median(&it.start)), host.map(|it| it.idle));
         let (each, all) = (self.waits.last().map(Waits::kilobytes_each), self.waits.last());
         let rows = [
-            ("`/parity` of native hyper, 16 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 1)),
-            ("… 128 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 2)),
-            ("`/health` of `/parity`", AtLeast(0.9), "", of(HEALTH, PARITY, 1)),
             (
-                "`/parity` of hello-world, on Spin",
+                "`/parity` relative to native hyper, 16 connections",
+                AtLeast(0.5),
+                "",
+                of(PARITY, NATIVE, 1),
+            ),
+            ("… 128 connections", AtLeast(0.5), "", of(PARITY, NATIVE, 2)),
+            ("`/health` relative to `/parity`", AtLeast(0.9), "", of(HEALTH, PARITY, 1)),
+            (
+                "`/parity` relative to hello-world, on Spin",
                 AtLeast(1.35),
                 "",
                 of(SPIN_PARITY, SPIN_HELLO, 1),
@@ -85,7 +89,7 @@ impl Results {
     /// One line for each contender, and why the others are absent.
     fn summary(&self) -> Result<String> {
         let native = self.rates(NATIVE, 1).context("nothing to compare with")?;
-        let head = ["", "requests/s", "of native", "p99, ms", "MB idle", "ms to the first 200"];
+        let head = ["", "requests/s", "relative", "p99, ms", "MB idle", "ms to the first 200"];
         let present = self.table(&head, |it| {
             let (rates, latency) = (&it.rates[1], &it.latency[1]);
             let numbers = [median(rates), ratio(rates, native), median(latency), it.idle];
@@ -130,31 +134,6 @@ impl Results {
     fn table(&self, head: &[&str], cells: impl Fn(&Figures) -> Vec<String>) -> String {
         let row = |it: &Figures| [vec![it.contender.name.into()], cells(it)].concat();
         table(head, self.figures.iter().map(row))
-    }
-
-    /// Requests a second with 16 connections, as bars on a logarithmic scale, since the contenders are
-    /// orders of magnitude apart. The background is white, for GitHub's dark theme, too.
-    fn chart(&self) -> String {
-        let height = 40 + 28 * self.figures.len();
-        let bar = |(index, it): (usize, &Figures)| {
-            let (name, rate, y) = (it.contender.name, median(&it.rates[1]), 36 + 28 * index);
-            let (width, text, number) = (rate.log10() * 90.0, y + 15, number(rate));
-            format!(
-                r##"<text x="210" y="{text}" text-anchor="end">{name}</text>
-<rect x="220" y="{y}" width="{width:.0}" height="20" fill="#0072b2"/>
-<text x="{:.0}" y="{text}">{number}</text>
-"##,
-                226.0 + width
-            )
-        };
-        let bars: String = self.figures.iter().enumerate().map(bar).collect();
-        format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" width="800" height="{height}" font-family="sans-serif" font-size="14">
-<rect width="800" height="{height}" fill="#fff"/>
-<text x="220" y="24">Requests a second with 16 connections, logarithmic</text>
-{bars}</svg>
-"##
-        )
     }
 }
 

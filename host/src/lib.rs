@@ -21,6 +21,7 @@
 pub mod bindings;
 mod codegen;
 mod connection;
+pub mod demo;
 pub mod guest;
 mod handler;
 pub mod imports;

@@ -1,16 +1,17 @@
 //! The command: parses its arguments, binds the listener, and hands both to the library.
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::imports::variables;
-use spin_on_k8s_host::key_value::{Bucket, KeyValue};
+use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::Limits;
 use spin_on_k8s_host::workers::Workers;
-use spin_on_k8s_host::{keys, server, token};
+use spin_on_k8s_host::{demo, keys, server, token};
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
@@ -40,7 +41,16 @@ const SPARE_CONNECTIONS: usize = 4096;
 /// (GET /wait) may begin in five seconds; more are refused with 503.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Args {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Args)]
+struct Serve {
     /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
     #[arg(
         long,
@@ -54,6 +64,31 @@ struct Args {
     #[arg(long, value_name = "N", env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     max_instances: u32,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(Demo),
+}
+
+/// Runs replicas on this machine, restarts them as Kubernetes would, and serves them at one address.
+///
+/// Probes, thresholds, settings and preStop come from the manifest. The demo shows what they make a
+/// kubelet do; it is not an orchestrator.
+#[derive(clap::Args)]
+struct Demo {
+    /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    listen: String,
+
+    /// Number of replicas; by default, as many as in the manifest
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(demo::manifest::MOST_REPLICAS)))]
+    replicas: Option<u16>,
+
+    /// A deployment's manifest; by default, the k8s/deployment.yaml that this program was built with
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -77,15 +112,26 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn run(args: Args) -> Result<()> {
+    // Without any, tokio would panic.
+    free_descriptors()?;
+    let event_loop = Builder::new_current_thread().enable_all().build();
+    let event_loop = event_loop.context("cannot make an event loop")?;
+    match args.command {
+        None => event_loop.block_on(serve(args.serve)),
+        Some(Command::Demo(args)) => event_loop.block_on(demo(args)),
+    }
+}
+
+async fn demo(args: Demo) -> Result<()> {
+    let listener = listen(&args.listen)?;
+    demo::run(listener, args.replicas, args.manifest.as_deref()).await
+}
+
+async fn serve(args: Serve) -> Result<()> {
     let stores = KeyValue::new([keys::STORE]);
     let state = stores.open(keys::STORE).context("no store")?;
     let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
     let workers = Workers::start()?;
-    let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.context("cannot make an event loop")?.block_on(serve(args, state, pools, workers))
-}
-
-async fn serve(args: Args, state: Bucket, pools: Pools, workers: Workers) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -98,18 +144,12 @@ async fn serve(args: Args, state: Bucket, pools: Pools, workers: Workers) -> Res
             std::process::exit(1);
         });
     };
-    let listener =
-        listen(&args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener = listen(&args.listen)?;
     let address = listener.local_addr()?;
     if let Some(warning) = variables::get("chaos_token").as_deref().and_then(token::warning) {
         tracing::warn!("{warning}");
     }
-    // The default limit is often low, 1,024 or 256, although a process may raise it.
-    let descriptors = rlimit::increase_nofile_limit(u64::MAX)? as usize;
-    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + MARGIN;
-    let free = descriptors.saturating_sub(taken);
-    ensure!(free >= FEWEST, "{descriptors} file descriptors are too few (see ulimit -n)");
-    let limits = Limits::default();
+    let (limits, free) = (Limits::default(), free_descriptors()?);
     let refusals = limits.refusals.min(free / 3);
     let connections = (args.max_instances as usize + SPARE_CONNECTIONS).min(free - refusals);
     let limits = Limits { connections, refusals, ..limits };
@@ -120,8 +160,26 @@ async fn serve(args: Args, state: Bucket, pools: Pools, workers: Workers) -> Res
     Ok(())
 }
 
+/// The file descriptors that are left for connections.
+///
+/// # Errors
+/// If they are too few.
+fn free_descriptors() -> Result<usize> {
+    // The default limit is often low, 1,024 or 256, although a process may raise it.
+    let limit = rlimit::increase_nofile_limit(u64::MAX)? as usize;
+    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + MARGIN;
+    let free = limit.saturating_sub(taken);
+    ensure!(free >= FEWEST, "{limit} file descriptors are too few (see ulimit -n)");
+    Ok(free)
+}
+
 /// Listens on the first address of `name` that is available.
-fn listen(name: &str) -> io::Result<TcpListener> {
+fn listen(name: &str) -> Result<TcpListener> {
+    let result = try_listen(name);
+    result.with_context(|| format!("cannot listen on {name}"))
+}
+
+fn try_listen(name: &str) -> io::Result<TcpListener> {
     let mut names = vec![name.to_owned()];
     if name.starts_with(':') {
         names = vec![format!("[::]{name}"), format!("0.0.0.0{name}")];
