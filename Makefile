@@ -110,7 +110,7 @@ deploy: ## Build it, push it to IMAGE=registry/name:tag, and run that on the clu
 	@class=$$($(KUBECTL) get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name) || class=unknown; \
 	[ "$$class" ] || { printf '%s\n' "make: the cluster has no RuntimeClass wasmtime-spin-v2. It gets one in one of two ways:" \
 		"- SpinKube's runtime-class-manager makes it, and sets up the nodes." \
-		"- By hand: set up the nodes with containerd-shim-spin, then kubectl apply -f k8s/runtimeclass." \
+		"- By hand: set up the nodes with containerd-shim-spin, then kubectl apply -f spinkube/runtimeclass.yaml." \
 		"The README tells more." >&2; exit 1; }
 	$(MAKE) image
 	$(PUSHER)
@@ -161,7 +161,7 @@ archive: components ## Pack the embedded host and the demo, for machines like th
 
 # Where the version stands; Cargo.lock follows. tests/release.rs holds all of them equal.
 VERSIONED = Cargo.toml Dockerfile Makefile README.md spin.toml spin.k8s.toml src/openapi.json \
-	$(wildcard docs/*.md k8s/*.yaml k8s/*/*.yaml)
+	$(wildcard docs/*.md k8s/*.yaml spinkube/*.yaml)
 NUMBER = [0-9][0-9]*\.[0-9][0-9]*\.[0-9][0-9]*
 
 version: ## Set the version everywhere to VERSION=x.y.z

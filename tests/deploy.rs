@@ -118,7 +118,7 @@ fn docker_tells_the_digest_in_the_repository_that_was_pushed_to() {
 fn a_cluster_without_the_runtime_class_is_told_the_two_ways_to_it() {
     let cluster = Cluster::new("cluster-without-class", "true");
     let said = cluster.make("deploy IMAGE=localhost:5000/team/api:v1").unwrap_err();
-    for way in ["runtime-class-manager", "kubectl apply -f k8s/runtimeclass"] {
+    for way in ["runtime-class-manager", "kubectl apply -f spinkube/runtimeclass.yaml"] {
         assert!(said.contains(way), "{said}");
     }
     assert_eq!(cluster.told().len(), 1, "nothing is built for it, and nothing applied");
