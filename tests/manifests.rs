@@ -17,10 +17,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Seconds that `GET /wait` takes.
 const WAIT: i64 = 5;
 
-/// What `kubectl apply -f k8s` takes.
+/// What `kubectl apply -f k8s` takes. There are no folders, into which other tools would descend.
 pub fn manifests() -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(format!("{ROOT}/k8s")).unwrap();
-    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    entries.map(|entry| entry.unwrap().path())
 }
 
 fn read(path: &str) -> String {
