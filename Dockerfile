@@ -1,14 +1,14 @@
 # The app for a cluster: a manifest and two components. It is Wasm, so it is the same for every
 # platform; the build stage runs natively on the builder's own.
 
-FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95-slim AS build
+FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95.0-slim AS build
+WORKDIR /source
 RUN rustup target add wasm32-wasip2
-# Without rust-toolchain.toml, which would make rustup fetch another toolchain. Of the host, the
-# demo and the benchmark, only the manifests, which the workspace needs.
+# Without rust-toolchain.toml, which would make rustup fetch its other components. Of the host and the
+# benchmark, only the manifests, which the workspace needs.
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY bench/Cargo.toml bench/
 COPY bench/hello/Cargo.toml bench/hello/
-COPY demo/Cargo.toml demo/
 COPY host/Cargo.toml host/
 COPY lifeline lifeline
 COPY src src
@@ -26,7 +26,6 @@ USER 65532:65532
 LABEL org.opencontainers.image.title="spin-on-k8s" \
       org.opencontainers.image.description="A tiny HTTP API in one WebAssembly component: fail it, kill it, and watch Kubernetes heal it" \
       org.opencontainers.image.version="0.2.0" \
-      org.opencontainers.image.source="https://github.com/spin-on-k8s/spin-on-k8s" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY spin.k8s.toml /spin.toml
 COPY --from=build /target/wasm32-wasip2/release/spin_on_k8s.wasm \

@@ -1,11 +1,13 @@
-//! Sets how the component is linked, and prepares the documents that it carries. It compresses them,
-//! and hashes the page's own style and script, the only ones that its Content-Security-Policy allows.
+//! Sets how the component is linked, and prepares the documents that it carries.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::io::{self, Write};
-use std::{env, fs, path::Path};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// Bytes before and after the compressed data of a gzip file without a name (RFC 1952).
 const HEAD: usize = 10;
@@ -18,38 +20,57 @@ fn main() -> io::Result<()> {
         // It is set here because RUSTFLAGS would override .cargo/config.toml.
         println!("cargo::rustc-link-arg=-zstack-size=32768");
     }
-    // Not relative to the working directory, since the fuzzers' package also uses this build script.
-    let source = Path::new(file!()).with_file_name("src");
-    let out = env::var("OUT_DIR").expect("Cargo sets it");
-    for name in ["page.html", "openapi.json"] {
-        let path = source.join(name);
-        println!("cargo::rerun-if-changed={}", path.display());
-        let text = fs::read(path)?;
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-        gzip.write_all(&text)?;
-        let gzip = gzip.finish()?;
-        let deflated = HEAD..gzip.len() - TAIL;
-        let etag: String =
-            Sha256::digest(&text)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let length = text.len();
-        let document = format!(
-            "Document {{
-                gzip: include_bytes!(\"{name}.gz\"),
-                deflated: {deflated:?},
-                length: {length},
-                etag: \"W/\\\"{etag}\\\"\",
-            }}"
-        );
-        fs::write(format!("{out}/{name}.gz"), gzip)?;
-        fs::write(format!("{out}/{name}.rs"), document)?;
-    }
-    let page = fs::read_to_string(source.join("page.html"))?;
-    for element in ["style", "script"] {
+    let out = PathBuf::from(env::var("OUT_DIR").expect("Cargo sets it"));
+    let page = read("src/page.html")?;
+    pack(&page, "page.html", &out)?;
+    // The page's own script and style are the only ones that its Content-Security-Policy allows.
+    for element in ["script", "style"] {
         let (start, end) = (format!("<{element}>"), format!("</{element}>"));
         let (_, rest) = page.split_once(&start).expect("one such element, without attributes");
         let (text, _) = rest.split_once(&end).expect("its end");
         let hash = BASE64_STANDARD.encode(Sha256::digest(text));
         println!("cargo::rustc-env=PAGE_{}=sha256-{hash}", element.to_uppercase());
     }
-    Ok(())
+    let openapi = read("src/openapi.json")?;
+    pack(&openapi, "openapi.json", &out)?;
+    fs::write(out.join("list.txt"), list(&serde_json::from_str(&openapi)?))
+}
+
+/// Reads a file of this package.
+fn read(path: &str) -> io::Result<String> {
+    println!("cargo::rerun-if-changed={path}");
+    fs::read_to_string(path)
+}
+
+/// Compresses `text` into a file, and describes that in another one, as `src/documents.rs` wants it.
+fn pack(text: &str, name: &str, out: &Path) -> io::Result<()> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(text.as_bytes())?;
+    let gzip = gzip.finish()?;
+    let deflated = HEAD..gzip.len() - TAIL;
+    let etag: String = Sha256::digest(text)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let length = text.len();
+    let document = format!(
+        "Document {{
+            gzip: include_bytes!(\"{name}.gz\"),
+            deflated: {deflated:?},
+            length: {length},
+            etag: \"W/\\\"{etag}\\\"\",
+        }}"
+    );
+    fs::write(out.join(format!("{name}.gz")), gzip)?;
+    fs::write(out.join(format!("{name}.rs")), document)
+}
+
+/// The operations of an OpenAPI document, a line for each.
+fn list(openapi: &Value) -> String {
+    let mut list = format!("spin-on-k8s {}\n\n", env!("CARGO_PKG_VERSION"));
+    for (path, item) in openapi["paths"].as_object().expect("an object") {
+        for (method, operation) in item.as_object().expect("an object") {
+            let (method, summary) =
+                (method.to_uppercase(), operation["summary"].as_str().expect("a text"));
+            writeln!(list, "{method:<4} {path:<13}  {summary}").expect("memory");
+        }
+    }
+    list
 }

@@ -1,11 +1,8 @@
 //! An answer, and how it reaches the client.
 
-use crate::wasi::cli::exit::exit;
 use serde::Serialize;
 use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
-use spin_sdk::variables;
 use std::borrow::Cow;
-use std::mem::forget;
 
 /// The most bytes that `blocking-write-and-flush` takes at once (wasi:io/streams).
 const MAX_WRITE: usize = 4096;
@@ -15,13 +12,12 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Cow<'static, [u8]>,
-    last: bool,
 }
 
 impl Answer {
     /// An answer without content: 204 or 304.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::with_capacity(4), body: Cow::Borrowed(b""), last: false }
+        Self { status, headers: vec![], body: Cow::Borrowed(b"") }
     }
 
     /// An answer with `body`, which must not be empty, of media type `content_type`.
@@ -53,26 +49,9 @@ impl Answer {
     }
 
     /// The same answer with one more header.
-    #[inline(never)] // inlined, it would make the component 7 KB larger
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
-    }
-
-    /// The same answer, with the name of the replica that gives it: the variable `hostname`, which on
-    /// Kubernetes is the pod's name.
-    pub fn with_replica(self) -> Self {
-        match variables::get("hostname") {
-            Ok(name) if !name.bytes().any(|byte| byte.is_ascii_control()) => {
-                self.with_header("x-replica", &name)
-            }
-            _ => self,
-        }
-    }
-
-    /// The same answer, as the instance's last act: see `quit`.
-    pub fn and_exit(self) -> Self {
-        Self { last: true, ..self }
     }
 
     /// Sends the whole answer. A client that has gone away is not an error.
@@ -80,21 +59,16 @@ impl Answer {
         // Only a name or a value with control characters is refused, and no answer has one.
         let Ok(headers) = Headers::from_list(&self.headers) else { return };
         let outgoing = OutgoingResponse::new(headers);
-        if self.status != 200 {
-            let _ = outgoing.set_status_code(self.status);
-        }
+        let _ = outgoing.set_status_code(self.status);
         let body = outgoing.body();
         response.set(outgoing);
         if let Ok(body) = body {
             if let Ok(stream) = body.write() {
                 for chunk in self.body.chunks(MAX_WRITE) {
-                    forget(stream.blocking_write_and_flush(chunk));
+                    let _ = stream.blocking_write_and_flush(chunk);
                 }
             }
             let _ = OutgoingBody::finish(body, None);
-        }
-        if self.last {
-            exit(Ok(()));
         }
     }
 }

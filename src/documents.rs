@@ -1,6 +1,5 @@
 //! `GET /` and `GET /openapi.json`: the documents that the component carries.
 
-use crate::accept::preference;
 use crate::answer::Answer;
 use crate::problem::Problem;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
@@ -34,20 +33,7 @@ const POLICY: &str = concat!(
 );
 
 /// What everyone but a browser gets.
-const LIST: &str = concat!(
-    "spin-on-k8s ",
-    env!("CARGO_PKG_VERSION"),
-    "
-
-GET  /parity?int=7   even or odd
-GET  /wait           the time, after five seconds
-GET  /health         OK, until the replica is poisoned
-POST /fail           poisons the replica: its /health fails from now on
-POST /quit           poisons the replica and terminates it
-GET  /openapi.json   all this, for machines
-GET  /               this list; a browser gets the control room
-"
-);
+const LIST: &str = include_str!(concat!(env!("OUT_DIR"), "/list.txt"));
 
 /// Answers with the OpenAPI document.
 pub fn openapi(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
@@ -56,12 +42,10 @@ pub fn openapi(request: &IncomingRequest, _query: &str) -> Result<Answer, Proble
     Ok(openapi.with_header("access-control-allow-origin", "*"))
 }
 
-/// Answers with the control room if the client prefers HTML, otherwise with a list.
+/// Answers with the control room if the client prefers HTML by name, otherwise with a list.
 pub fn page(request: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
     let vary = "accept, accept-encoding";
-    let accepted = header(request, "accept");
-    let wanted = |media_type| preference(&accepted, &[media_type, "text/*", "*/*"]);
-    if wanted("text/html") <= wanted("text/plain") {
+    if !prefers_html(&header(request, "accept")) {
         let list = Answer::new(200, "text/plain; charset=UTF-8", LIST.as_bytes());
         return Ok(list.with_header("cache-control", "no-cache").with_header("vary", vary));
     }
@@ -86,7 +70,7 @@ fn document(
 ) -> Result<Answer, Problem> {
     let answer = if has(&header(request, "if-none-match"), etag) {
         Answer::empty(304)
-    } else if preference(&header(request, "accept-encoding"), &["gzip", "*"]) > (0, 0) {
+    } else if takes_gzip(&header(request, "accept-encoding")) {
         Answer::new(200, content_type, gzip).with_header("content-encoding", "gzip")
     } else {
         let mut text = vec![0; length];
@@ -98,6 +82,30 @@ fn document(
         .with_header("cache-control", "no-cache")
         .with_header("etag", etag)
         .with_header("vary", vary))
+}
+
+/// Whether a client with this `Accept` header names HTML, and not plain text with as much weight.
+/// Browsers do; other clients accept anything, or say nothing.
+fn prefers_html(accept: &str) -> bool {
+    let weight = |name| weight(accept, name).unwrap_or_default();
+    weight("text/html") > weight("text/plain")
+}
+
+/// Whether a client with this `Accept-Encoding` header takes gzip, by name or by `*`.
+fn takes_gzip(accept_encoding: &str) -> bool {
+    let weight = |name| weight(accept_encoding, name);
+    weight("gzip").or_else(|| weight("*")).is_some_and(|weight| !weight.is_empty())
+}
+
+/// The weight that the header `accept` gives to `name`, if it names it (RFC 9110, section 12.4.2). The
+/// zeros at its end are cut off: so 0 is empty, and weights compare as text like the numbers they are.
+fn weight<'a>(accept: &'a str, name: &str) -> Option<&'a str> {
+    accept.split(',').find_map(|choice| {
+        let mut parts = choice.split(';').map(str::trim);
+        let named = parts.next()?.eq_ignore_ascii_case(name);
+        let weight = parts.find_map(|it| it.strip_prefix("q=").or(it.strip_prefix("Q=")));
+        named.then(|| weight.unwrap_or("1").trim_end_matches(['0', '.']))
+    })
 }
 
 /// Whether `known`, the value of `If-None-Match`, contains `etag`, be it strong or weak.
@@ -112,4 +120,37 @@ fn has(known: &str, etag: &str) -> bool {
 fn header(request: &IncomingRequest, name: &str) -> String {
     let values = request.headers().get(name);
     String::from_utf8_lossy(&values.join(&b',')).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{prefers_html, takes_gzip};
+
+    #[test]
+    fn html_is_for_clients_that_name_it() {
+        assert!(prefers_html("text/html"));
+        assert!(prefers_html("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(prefers_html("*/*, Text/HTML"));
+        assert!(prefers_html("text/plain;q=0.75, text/html ; level=1; q=0.8"));
+        assert!(prefers_html("text/plain;q=0, text/html;Q=0.001"));
+        assert!(!prefers_html(""));
+        assert!(!prefers_html("*/*"));
+        assert!(!prefers_html("text/*"));
+        assert!(!prefers_html("application/json"));
+        assert!(!prefers_html("text/html;q=0"));
+        assert!(!prefers_html("text/html;q=0.000, text/plain;q=0"));
+        assert!(!prefers_html("text/html;q=0.5, text/plain;q=0.500"));
+        assert!(!prefers_html("text/plain, text/html;q=1.000"));
+    }
+
+    #[test]
+    fn a_weight_of_zero_refuses() {
+        assert!(takes_gzip("gzip"));
+        assert!(takes_gzip("deflate, gzip;q=1.0, *;q=0.5"));
+        assert!(takes_gzip("br, *;q=0.1"));
+        assert!(!takes_gzip(""));
+        assert!(!takes_gzip("identity"));
+        assert!(!takes_gzip("gzip;q=0.000, *"));
+        assert!(!takes_gzip("*;q=0"));
+    }
 }

@@ -1,11 +1,9 @@
 //! The component: five endpoints and two documents behind one flat route table.
 //!
 //! Spin creates an instance for every request and drops it after the answer, so no static
-//! outlives a request; what a replica has to remember is in `state`.
+//! outlives a request; what a replica has to remember is in `replica`.
 
-mod accept;
-mod admission;
-pub mod answer;
+mod answer;
 mod documents;
 mod fail;
 mod guard;
@@ -13,25 +11,38 @@ mod health;
 mod keys;
 #[cfg(target_arch = "wasm32")]
 mod libc;
-#[cfg(target_arch = "wasm32")]
-mod memory;
-pub mod parity;
-pub mod problem;
+mod parity;
+mod problem;
+mod query;
 mod quit;
-mod state;
+mod replica;
 mod wait;
+mod wait_limit;
 
 use answer::Answer;
 use problem::Problem;
 use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam};
-use std::mem::ManuallyDrop;
 
 wit_bindgen::generate!({ path: "wit", world: "system", generate_all });
+
+/// What answers a path, given the request and its query.
+type Endpoint = fn(&IncomingRequest, &str) -> Result<Answer, Problem>;
 
 /// The methods of an endpoint that only reads, as its `Allow` header names them.
 const GET: &str = "GET, HEAD, OPTIONS";
 /// The methods of an endpoint that changes the replica.
 const POST: &str = "POST, OPTIONS";
+
+/// The route table: a path, its methods, and what answers it.
+const ROUTES: &[(&str, &str, Endpoint)] = &[
+    ("/parity", GET, parity::parity),
+    ("/wait", GET, wait::wait),
+    ("/health", GET, health::health),
+    ("/fail", POST, fail::fail),
+    ("/quit", POST, quit::quit),
+    ("/", GET, documents::page),
+    ("/openapi.json", GET, documents::openapi),
+];
 
 /// The entry point, `wasi:http/incoming-handler`.
 ///
@@ -39,37 +50,16 @@ const POST: &str = "POST, OPTIONS";
 /// times the instructions and twice the bytes. The request's body is never read.
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, response: ResponseOutparam) {
-    let request = ManuallyDrop::new(request);
     let target = request.path_with_query().unwrap_or_default();
     answer(&request, &target).unwrap_or_else(Answer::from).send(response);
 }
 
-/// What answers a path, given the request and its query.
-type Endpoint = fn(&IncomingRequest, &str) -> Result<Answer, Problem>;
-
-/// The route table: the methods of a path, and what answers it.
-pub fn route(path: &str) -> Option<(&'static str, Endpoint)> {
-    Some(match path {
-        "/parity" => (GET, parity::parity),
-        "/wait" => (GET, wait::wait),
-        "/health" => (GET, health::health),
-        "/fail" => (POST, fail::fail),
-        "/quit" => (POST, quit::quit),
-        "/" => (GET, documents::page),
-        "/openapi.json" => (GET, documents::openapi),
-        _ => return None,
-    })
-}
-
-/// A request's target as its path and its query, neither of them decoded.
-pub fn split(target: &str) -> (&str, &str) {
-    target.split_once('?').unwrap_or((target, ""))
-}
-
 /// The rules of HTTP that apply to every route.
 fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
-    let (path, query) = split(target);
-    let (allow, endpoint) = route(path).ok_or(Problem::NotFound)?;
+    // Neither is decoded, so an encoded path is not found.
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let route = ROUTES.iter().find(|(known, ..)| *known == path);
+    let &(_, allow, endpoint) = route.ok_or(Problem::NotFound)?;
     let allowed = match request.method() {
         Method::Options => return Ok(Answer::empty(204).with_header("allow", allow)),
         // HEAD is answered like GET; the host leaves out the body.
@@ -84,4 +74,26 @@ fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
         guard::check(request)?;
     }
     endpoint(request, query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GET, POST, ROUTES};
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_openapi_document_has_every_route_and_no_other() {
+        let openapi: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let mut documented = BTreeSet::new();
+        for (path, item) in openapi["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys() {
+                let allow =
+                    [GET, POST].into_iter().find(|allow| allow.starts_with(&method.to_uppercase()));
+                documented.insert((path.as_str(), allow.unwrap()));
+            }
+        }
+        let routes = ROUTES.iter().map(|&(path, allow, _)| (path, allow));
+        assert_eq!(routes.collect::<BTreeSet<_>>(), documented);
+    }
 }

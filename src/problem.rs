@@ -1,6 +1,7 @@
 //! What can be wrong with a request or a replica, and how the client is told.
 
 use crate::answer::Answer;
+use crate::replica;
 use crate::wasi::keyvalue::store;
 use serde::Serialize;
 
@@ -36,19 +37,18 @@ impl From<Problem> for Answer {
         let json = |status, error, detail| Self::json(status, &Body { error, detail });
         match problem {
             Problem::BadRequest(detail) => json(400, "400 - Bad Request", Some(detail)),
-            Problem::Unauthorized => json(401, "401 - Unauthorized", None)
-                .with_header("www-authenticate", "Bearer")
-                .with_replica(),
+            Problem::Unauthorized => replica::sign(json(401, "401 - Unauthorized", None))
+                .with_header("www-authenticate", "Bearer"),
             Problem::Forbidden => {
                 let detail = "a page of another origin may not do this";
-                json(403, "403 - Forbidden", Some(detail.into())).with_replica()
+                replica::sign(json(403, "403 - Forbidden", Some(detail.into())))
             }
             Problem::NotFound => json(404, "404 - Resource Not Found", None),
             Problem::MethodNotAllowed { allow } => {
                 json(405, "405 - Method Not Allowed", None).with_header("allow", allow)
             }
             Problem::Internal(detail) => {
-                json(500, "500 - Internal server error", Some(detail)).with_replica()
+                replica::sign(json(500, "500 - Internal server error", Some(detail)))
             }
             Problem::Busy { retry_after, detail } => {
                 json(503, "503 - Service Unavailable", Some(detail))

@@ -1,16 +1,16 @@
-//! `POST /quit`: poisons the replica and terminates it.
+//! `POST /quit`: poisons the replica and has it ended.
 
 use crate::answer::Answer;
 use crate::problem::Problem;
-use crate::state;
+use crate::replica;
 use spin_sdk::http::IncomingRequest;
 
-/// Answers in full, then exits.
+/// Asks whoever watches the replica's state to end it: the lifeline on the shim, and the embedded host
+/// itself. `spin up` has nobody who watches; there the replica lives on, poisoned.
 ///
-/// The order matters: a guest that exits before its answer is complete leaves the client with an
-/// empty 500 or a truncated body. What the exit ends is up to the host: the embedded host ends with
-/// its guest; Spin drops the instance and lives on.
+/// A guest cannot end its host, and one that exits leaves its client with an empty 500 or, after a
+/// complete answer, an error in Spin's log.
 pub fn quit(_: &IncomingRequest, _query: &str) -> Result<Answer, Problem> {
-    state::quit()?;
-    Ok(Answer::empty_object(202).with_replica().and_exit())
+    replica::quit()?;
+    Ok(replica::sign(Answer::empty_object(202)))
 }

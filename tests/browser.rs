@@ -92,21 +92,21 @@ impl Browser {
         }
     }
 
-    /// A time in the newest row of the table of blows, in seconds.
+    /// A time in the newest row of the table of faults, in seconds.
     pub async fn time(&self, column: &str) -> f64 {
         let text = self.text(&format!("#events tbody tr:first-child td.{column}")).await;
         text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
     }
 
-    /// Presses the button of an endpoint that hurts, and confirms; returns the replica that was hit.
-    pub async fn strike(&self, panel: &str) -> String {
+    /// Injects a fault by its button, and confirms; returns the replica that got it.
+    pub async fn inject(&self, panel: &str) -> String {
         self.click(&format!("#{panel} button:not(.copy)")).await;
         self.see("#confirm[open]").await;
         self.click("#confirm button[value=yes]").await;
         self.read(&format!("#{panel} output"), "x-replica").await;
         let output = self.text(&format!("#{panel} output")).await;
-        let hit = output.lines().find_map(|line| line.strip_prefix("x-replica: "));
-        hit.expect("the replica that was hit").into()
+        let replica = output.lines().find_map(|line| line.strip_prefix("x-replica: "));
+        replica.expect("the replica that got it").into()
     }
 
     /// What a function body returns in the page; it may be a promise.

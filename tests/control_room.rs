@@ -8,8 +8,9 @@ use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use spin_on_k8s_demo::kubelet::{Kubelet, Pod};
-use spin_on_k8s_demo::service::Service;
+use spin_on_k8s_host::demo::kubelet::{Kubelet, Pod};
+use spin_on_k8s_host::demo::manifest::Manifest;
+use spin_on_k8s_host::demo::service::Service;
 use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
@@ -29,9 +30,9 @@ async fn deployment() -> String {
 
 /// Deploys replicas behind an ingress; returns what runs them, and its URL.
 async fn deploy(manifest: &str) -> (Arc<Kubelet>, String) {
-    let kubelet = Kubelet::new(manifest, HOST).unwrap();
+    let kubelet = Kubelet::new(Manifest::parse(manifest).unwrap(), HOST).unwrap();
     let service = Service::new(kubelet.pods.subscribe(), Duration::ZERO);
-    (0..kubelet.replicas).for_each(|_| kubelet.create());
+    (0..kubelet.manifest.replicas).for_each(|_| kubelet.create());
     let mut pods = kubelet.pods.subscribe();
     let ready = pods.wait_for(|pods| pods.values().all(Pod::is_endpoint));
     timeout(PATIENCE, ready).await.expect("replicas that get ready").unwrap();
@@ -97,13 +98,13 @@ fn hasty() -> String {
 }
 
 #[tokio::test]
-async fn a_bad_answer_or_silence_reveals_a_blow() {
+async fn a_bad_answer_or_silence_reveals_a_fault() {
     // With the manifest's own probes, the page gets a bad answer first.
     for (manifest, bad_seen) in [(MANIFEST.into(), true), (hasty(), false)] {
         let (_kubelet, url) = deploy(&manifest).await;
         let page = Browser::open(&url, "silence").await;
         page.see_alive(12).await;
-        let failed = page.strike("fail").await;
+        let failed = page.inject("fail").await;
         page.read("#live", &format!("{failed} is back after ")).await;
         let (unready, healed) = (page.time("unready").await, page.time("healed").await);
         assert!(
@@ -119,7 +120,7 @@ async fn a_bad_answer_or_silence_reveals_a_blow() {
 }
 
 #[tokio::test]
-async fn the_silence_of_a_replica_that_the_page_did_not_strike_is_seen() {
+async fn the_silence_of_a_replica_that_the_page_did_not_cause_is_seen() {
     let (kubelet, url) = deploy(MANIFEST).await;
     let page = Browser::open(&url, "elsewhere-silence").await;
     page.see_alive(12).await;
@@ -174,7 +175,7 @@ async fn a_page_of_another_origin_cannot_hurt_a_replica_and_its_own_can() {
     }
     page.read("#wait ul", "refused: come back in ").await;
     page.read("#wait ul", "200 OK").await;
-    page.strike("fail").await;
+    page.inject("fail").await;
     page.see("i[data-state=failing]").await;
 }
 
@@ -204,7 +205,7 @@ async fn everyone_can_use_the_page() {
     for panel in ["parity", "wait", "health"] {
         page.click(&format!("#{panel} button:not(.copy)")).await;
     }
-    let _ = page.strike("fail").await;
+    let _ = page.inject("fail").await;
     page.see("i[data-state=failing]").await;
     page.client.execute(&axe, vec![]).await.unwrap();
     for width in [1200, 360] {

@@ -1,15 +1,15 @@
 //! `make demo`, as a user runs it.
 
 use crate::browser::Browser;
-use crate::support::{Api, PATIENCE};
+use crate::start_up::assert_errors_are_one_clear_line;
+use crate::support::{Api, HOST, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tokio::time::{interval, sleep, timeout};
-
-const DEMO: &str = concat!(env!("CARGO_BIN_EXE_spin-on-k8s"), "-demo");
 
 /// A demo, and what it prints.
 pub struct Demo {
@@ -21,18 +21,18 @@ pub struct Demo {
 
 impl Demo {
     fn start() -> Self {
-        Self::of(DEMO)
+        Self::of(HOST, &[])
     }
 
-    /// Starts the program at `path`.
-    pub fn of(path: &str) -> Self {
+    /// Starts the demo of the program at `path`.
+    pub fn of(path: &str, args: &[&str]) -> Self {
         let mut demo = Command::new(path);
-        demo.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut child = demo.spawn().expect("the demo, which cargo test --workspace builds");
+        demo.args(["demo", "--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::piped());
+        let mut child = demo.spawn().unwrap();
         let mut printed: Lines<BufReader<ChildStdout>> =
             BufReader::new(child.stdout.take().unwrap()).lines();
         let mut next = || printed.next().unwrap().unwrap();
-        assert_eq!(next(), "3 replicas of spin-on-k8s run here, under a small kubelet.");
+        assert!(next().ends_with(" replicas of spin-on-k8s run here, under a small kubelet."));
         let url = next();
         let url = url.strip_prefix("Control room: ").unwrap();
         assert_eq!(next(), "Ctrl-C stops everything.");
@@ -107,61 +107,70 @@ fn processes() -> Vec<(i32, String)> {
     running.map(|it| (it[0].parse().unwrap(), it[1].into())).collect()
 }
 
-/// Keeps a picture of the page every half second, until its headline has `part`.
-async fn record(page: &Browser, part: &str) {
-    let mut beat = interval(Duration::from_millis(500));
-    for frame in 0..100 {
-        beat.tick().await;
-        let headline = page.text("#live").await;
-        page.screenshot(&format!("healing-{frame:02}")).await;
-        if headline.contains(part) {
-            return;
-        }
-    }
-    panic!("nothing {part}");
-}
-
-#[tokio::test]
-async fn replicas_heal_in_view() {
-    let demo = Demo::start();
+/// Opens the page of a demo whose replicas are all ready.
+async fn open(demo: &Demo) -> Browser {
     for _ in 1..=3 {
         demo.tells(&["  ready "]);
     }
     demo.serves().await;
     let page = Browser::open(demo.api.url(), "demo").await;
     page.resize(920, 470).await;
-    page.see_alive(60).await;
+    page.see_alive(10).await;
+    page
+}
 
-    let failed = page.strike("fail").await;
-    let struck = Instant::now();
-    page.client.execute("scrollTo(0, 125)", vec![]).await.unwrap();
-    record(&page, &format!("{failed} is back after ")).await;
-    let unready = demo.awaits(&failed, "not ready", 0) - struck;
-    let healed = demo.awaits(&failed, "ready", 1) - struck;
+#[tokio::test]
+async fn replicas_heal_in_view() {
+    let demo = Demo::start();
+    let page = open(&demo).await;
+
+    let failed = page.inject("fail").await;
+    let fault = Instant::now();
+    let unready = demo.awaits(&failed, "not ready", 0) - fault;
+    let healed = demo.awaits(&failed, "ready", 1) - fault;
     println!("/fail: unready after {unready:.1?}, ready after {healed:.1?}");
-    assert!((1..9).contains(&unready.as_secs()), "{unready:?}");
-    assert!((10..30).contains(&healed.as_secs()), "{healed:?}");
+    page.read("#live", &format!("{failed} is back after ")).await;
     page.see(&format!(".lane[data-replica={failed}] i[data-state=failing]")).await;
-    let healed = page.time("healed").await;
-    assert!((10.0..30.0).contains(&healed), "{healed}");
+    page.time("healed").await;
 
-    let quit = page.strike("quit").await;
-    let struck = Instant::now();
+    let quit = page.inject("quit").await;
+    let fault = Instant::now();
     let restarts = if quit == failed { 2 } else { 1 };
     demo.tells(&[&quit, "not ready", "exit status: 0"]);
-    let healed = demo.awaits(&quit, "ready", restarts) - struck;
+    let healed = demo.awaits(&quit, "ready", restarts) - fault;
     println!("/quit: ready after {healed:.1?}, restarts {restarts}");
     page.read("#events tbody tr:first-child", "/quit").await;
     page.see(&format!(".lane[data-replica={quit}] i:last-child[data-state=alive]")).await;
+    assert_eq!(demo.end(Signal::INT).await, Some(0));
+}
 
-    // Two minutes of it, for the README.
+/// Takes the README's pictures: a replica that heals, and two minutes of all three.
+#[tokio::test]
+#[ignore = "make pictures runs it"]
+async fn pictures() {
+    let demo = Demo::start();
+    let page = open(&demo).await;
+    page.see_alive(60).await;
+    let failed = page.inject("fail").await;
+    page.client.execute("scrollTo(0, 125)", vec![]).await.unwrap();
+    let mut beat = interval(Duration::from_millis(500));
+    let healed = format!("{failed} is back after ");
+    for frame in 0.. {
+        assert!(frame < 100, "it never heals");
+        beat.tick().await;
+        let headline = page.text("#live").await;
+        page.screenshot(&format!("healing-{frame:02}")).await;
+        if headline.contains(&healed) {
+            break;
+        }
+    }
+    page.inject("quit").await;
     for polls in [180, 240] {
         page.see(&format!("i[data-state]:nth-last-child(n+{polls})")).await;
     }
     page.client.execute("scrollTo(0, 0)", vec![]).await.unwrap();
     page.resize(1100, 800).await;
     page.screenshot("demo").await;
-    assert_eq!(demo.end(Signal::INT).await, Some(0));
 }
 
 #[tokio::test]
@@ -169,4 +178,119 @@ async fn a_killed_demo_leaves_nothing_behind() {
     let demo = Demo::start();
     demo.serves().await;
     assert_eq!(demo.end(Signal::KILL).await, None);
+}
+
+const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
+
+/// Writes the deployment's manifest with `from` replaced, which must be in it; returns the file's name.
+fn changed(name: &str, changes: &[(&str, &str)]) -> String {
+    let mut manifest = MANIFEST.to_owned();
+    for (from, to) in changes {
+        assert!(manifest.contains(from), "{from}");
+        manifest = manifest.replace(from, to);
+    }
+    let file = format!("{}/{name}.yaml", env!("CARGO_TARGET_TMPDIR"));
+    fs::write(&file, manifest).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_changed_manifest_is_heeded_and_what_is_ignored_is_said() {
+    let hasty = changed(
+        "hasty",
+        &[
+            ("replicas: 3", "replicas: 1"),
+            ("periodSeconds: 3", "periodSeconds: 1"),
+            ("failureThreshold: 4", "failureThreshold: 1\n            periodsSeconds: 9"),
+            ("seconds: 7", "seconds: 0"),
+        ],
+    );
+    let demo = Demo::of(HOST, &["--manifest", &hasty]);
+    demo.tells(&["Ignored in ", &hasty, ", livenessProbe.periodsSeconds, ", ", resources, "]);
+    demo.awaits("spin-on-k8s-1", "ready", 0);
+    demo.serves().await;
+    let fault = Instant::now();
+    assert_eq!(demo.api.send("POST", "/fail").await.status, 200);
+    // Four failures, one each three seconds, and the preStop hook would take 16.
+    assert!(demo.awaits("spin-on-k8s-1", "ready", 1) - fault < Duration::from_secs(12));
+}
+
+#[test]
+fn a_manifest_that_it_cannot_heed_is_refused_by_name() {
+    for (from, to, said) in [
+        ("kind: Deployment", "kind: StatefulSet", "kind: \"StatefulSet\" is not \"Deployment\""),
+        ("kind: Deployment", "", "kind is missing"),
+        ("apps/v1", "extensions/v1beta1", "apiVersion: \"extensions/v1beta1\" is not"),
+        ("spec:\n  replicas", "---\nspec:\n  replicas", "2 documents, not one"),
+        ("replicas: 3", "replicas: many", "spec.replicas: invalid type: string \"many\""),
+        ("replicas: 3", "replicas: 101", "spec.replicas: 101 is more than 100"),
+        ("replicas: 3", "replicas: -1", "spec.replicas: invalid value"),
+        ("- name: api\n", "- name: other\n        - name: api\n", "2 containers, not one"),
+        ("      containers:", "      initContainers: []\n      containers:", "initContainers"),
+        ("httpGet: *health", "exec: {command: [ls]}", "livenessProbe.exec"),
+        ("httpGet: *health", "grpc: {port: 8000}", "livenessProbe.grpc"),
+        ("httpGet: *health", "tcpSocket: {port: http}", "livenessProbe.tcpSocket"),
+        ("path: /health", "host: other", "livenessProbe.httpGet.host"),
+        ("path: /health", "scheme: HTTPS", "startupProbe.httpGet.scheme: unknown variant `HTTPS`"),
+        ("port: http", "port: 9000", "startupProbe.httpGet.port: 9000 is not the container's"),
+        (
+            "failureThreshold: 4",
+            "successThreshold: 2",
+            "livenessProbe.successThreshold: 2 is not 1",
+        ),
+        ("failureThreshold: 4", "failureThreshold: -4", "livenessProbe.failureThreshold: invalid"),
+        ("sleep:", "exec:", "lifecycle.preStop.exec"),
+        ("preStop:", "postStart:", "lifecycle.postStart"),
+        ("value: \"200\"", "value: 200", "env[2].value: invalid type: integer `200`"),
+        ("  replicas: 3", "\treplicas: 3", "line 11"),
+        (MANIFEST, "", "0 documents, not one"),
+        (MANIFEST, "[]", "apiVersion is missing"),
+    ] {
+        let file = changed("refused", &[(from, to)]);
+        let output =
+            Command::new(HOST).args(["demo", "--listen", "127.0.0.1:0", "--manifest", &file]);
+        let output = output.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), stderr.lines().count()),
+            (Some(1), 1),
+            "{said}: {stderr}"
+        );
+        assert!(stderr.contains(&format!("{file}: ")) && stderr.contains(said), "{said}: {stderr}");
+    }
+}
+
+/// A standard output that nobody reads, and one on a full disk.
+#[test]
+fn output_that_cannot_be_written_ends_either_program_in_order() {
+    for args in [&["demo"][..], &[]] {
+        let run = |output: Stdio| {
+            let mut program = Command::new(HOST);
+            program.env("SPIN_VARIABLE_CHAOS_TOKEN", "x").args(args);
+            program.args(["--listen", "127.0.0.1:0"]).stdout(output);
+            let ended = program.output().unwrap();
+            (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+        };
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(closed.into()), (Some(0), String::new()), "{args:?}");
+
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else {
+            println!("SKIPPED: /dev/full, which this machine does not have");
+            continue;
+        };
+        let (code, said) = run(full.into());
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{args:?}: {said}");
+        assert!(said.starts_with("spin-on-k8s: cannot write to standard output: "), "{said}");
+    }
+}
+
+#[test]
+fn start_up_errors_are_one_clear_line() {
+    let demo = || {
+        let mut demo = Command::new(HOST);
+        demo.arg("demo");
+        demo
+    };
+    assert_errors_are_one_clear_line(demo, &[["--replicas", "0"], ["--replicas", "101"]]);
 }

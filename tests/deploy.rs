@@ -1,148 +1,251 @@
 //! From source to a running deployment, with a real registry. There is no cluster: kubectl is a script that
-//! keeps what it is told, and has the real one do what needs no cluster.
+//! keeps what it is told, and has the real one do what needs no cluster. Nor is there a docker with an engine.
 
 use crate::image::{Layout, Registry};
 use crate::manifests::manifests;
+use crate::release::copy;
 use crate::support::{ROOT, run, shell};
-use k8s_openapi::api::apps::v1::Deployment;
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
 use std::fs;
 
-const BUILDAH: &str = "LOCAL=1 BUILDER='buildah bud --isolation chroot'";
-
-/// A cluster, as far as make sees one.
-struct Cluster(String);
+/// A cluster, as far as make sees one, in a fresh copy of the source.
+struct Cluster {
+    source: String,
+    /// Its tools.
+    bin: String,
+}
 
 impl Cluster {
-    /// In a folder of that name; `class` is what it says when asked for the RuntimeClass.
-    fn new(name: &str, class: &str) -> Self {
-        let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(format!("{folder}/bin")).unwrap();
-        let script = format!(
-            "#!/bin/sh
-             echo \"$*\" >>{folder}/told
-             case \"$*\" in
-                 *'get runtimeclass'*) {class} ;;
-                 *'set image --local'*) PATH={ROOT}/target/venv/bin:$PATH exec kubectl \"$@\" ;;
-                 *'apply -f -') cat >{folder}/deployment.yaml ;;
-             esac"
+    /// In a folder of that name. `replies` are cases of a shell's: what it says, and how the command ends.
+    fn new(name: &str, replies: &str) -> Self {
+        let source = copy(name);
+        let cluster = Self { bin: format!("{source}/.bin"), source };
+        fs::create_dir(&cluster.bin).unwrap();
+        let Self { bin, .. } = &cluster;
+        cluster.tool(
+            "kubectl",
+            &format!(
+                "echo \"$*\" >>{bin}/told
+                 case \"$*\" in
+                     *'set image --local'*) exec {ROOT}/target/venv/bin/kubectl \"$@\" ;;
+                     *'apply -f -') cat >{bin}/deployment.yaml ;;
+                     {replies}
+                 esac"
+            ),
         );
-        fs::write(format!("{folder}/kubectl"), script).unwrap();
-        run(&format!("chmod +x {folder}/kubectl"));
-        Self(folder)
+        cluster
+    }
+
+    /// Gives it a tool that is a shell script.
+    fn tool(&self, name: &str, script: &str) {
+        let path = format!("{}/{name}", self.bin);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        run(&format!("chmod +x {path}"));
+    }
+
+    /// Gives it a docker that builds, pushes, and tells these digests.
+    fn docker(&self, digests: &str) {
+        let docker = format!(
+            "echo \"$BUILDX_NO_DEFAULT_ATTESTATIONS $*\" >>{}/docker-told
+             case $1 in version) echo 28.2.2 ;; image) echo {digests} ;; esac",
+            self.bin
+        );
+        self.tool("docker", &docker);
     }
 
     /// Runs make; returns what it says on standard error, if it fails.
     fn make(&self, arguments: &str) -> Result<(), String> {
-        let kubectl = format!("KUBECTL='{}/kubectl -n team'", self.0);
-        let output = shell(&format!("PATH={}/bin:$PATH make {arguments} {kubectl}", self.0));
+        let Self { source, bin } = self;
+        let kubectl = "KUBECTL='kubectl -n team'";
+        let output = shell(&format!("PATH={bin}:$PATH make -C {source} {arguments} {kubectl}"));
         let said = String::from_utf8(output.stderr).unwrap();
         output.status.success().then_some(()).ok_or(said)
     }
 
-    /// What kubectl was told.
-    fn told(&self) -> Vec<String> {
-        let told = fs::read_to_string(format!("{}/told", self.0)).unwrap_or_default();
-        told.lines().map(|line| line.strip_prefix("-n team ").unwrap().into()).collect()
+    /// What a tool was told, line by line.
+    fn told(&self, file: &str) -> Vec<String> {
+        let told = fs::read_to_string(format!("{}/{file}", self.bin)).unwrap_or_default();
+        told.lines().map(String::from).collect()
     }
 
-    fn deployment(&self) -> Deployment {
-        let text = fs::read_to_string(format!("{}/deployment.yaml", self.0)).unwrap();
-        serde_saphyr::from_str(&text).unwrap()
+    fn kubectl_told(&self) -> Vec<String> {
+        let told = self.told("told").into_iter();
+        told.map(|line| line.strip_prefix("-n team ").unwrap().into()).collect()
+    }
+
+    /// The image that was deployed last.
+    fn image(&self) -> String {
+        let text = fs::read_to_string(format!("{}/deployment.yaml", self.bin)).unwrap();
+        let deployment: Value = serde_saphyr::from_str(&text).unwrap();
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().into()
     }
 }
 
-/// The image of the only container.
-fn image(deployment: &mut Deployment) -> &mut Option<String> {
-    let pod = deployment.spec.as_mut().unwrap().template.spec.as_mut().unwrap();
-    &mut pod.containers[0].image
-}
+const HAS_CLASS: &str = "*'get runtimeclass'*) echo runtimeclass.node.k8s.io/wasmtime-spin-v2 ;;";
 
 #[test]
 fn what_was_built_here_runs_from_a_registry() {
-    let cluster = Cluster::new("cluster", "echo runtimeclass.node.k8s.io/wasmtime-spin-v2");
+    let cluster = Cluster::new("cluster", HAS_CLASS);
+    run(&format!(
+        "cd {} && mkdir -p target/wasm32-wasip2/release &&
+         cp {ROOT}/target/wasm32-wasip2/release/*.wasm target/wasm32-wasip2/release",
+        cluster.source
+    ));
     let registry = Registry::start("registry-for-cluster");
     let repository = format!("{}/team/api", registry.address);
-    let trusted = format!("{}/registries.conf", cluster.0);
-    fs::write(
-        &trusted,
-        format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.address),
-    )
-    .unwrap();
+    let trusted = format!("{}/registries.conf", cluster.bin);
+    let registries = format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.address);
+    fs::write(&trusted, registries).unwrap();
     let trust = format!("CONTAINERS_REGISTRIES_CONF={trusted}");
-    cluster.make(&format!("deploy IMAGE={repository}:v1 {BUILDAH} {trust}")).unwrap();
+    cluster
+        .make(&format!(
+            "deploy -o components IMAGE={repository}:v1 LOCAL=1 BUILDER=buildah {trust}"
+        ))
+        .unwrap();
     run(&format!("buildah rmi {repository}:v1"));
 
-    let mut files = manifests().collect::<Vec<_>>();
-    files.sort();
-    let others = files.iter().map(|path| format!("k8s/{}", path.file_name().unwrap().display()));
-    let others = others.filter(|path| !path.ends_with("/deployment.yaml"));
+    let others = manifests().into_iter().filter(|path| path != "k8s/deployment.yaml");
     let digest = Layout::of(&format!("docker://{repository}:v1"), "deployed").digest();
-    let expected = [
-        "get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name".into(),
-        format!("apply -f {}", others.collect::<Vec<_>>().join(" -f ")),
-        format!("set image --local -f k8s/deployment.yaml api={repository}@{digest} -o yaml"),
-        "apply -f -".into(),
-        "rollout status deployment/spin-on-k8s --timeout 3m".into(),
-    ];
-    let told = cluster.told();
-    assert_eq!(told.last(), expected.last());
-    // Two of them run at the same time.
-    assert_eq!(BTreeSet::from_iter(told), BTreeSet::from(expected));
-
-    let mut deployed = cluster.deployment();
-    assert_eq!(image(&mut deployed).take(), Some(format!("{repository}@{digest}")));
-    let ours = fs::read_to_string(format!("{ROOT}/k8s/deployment.yaml")).unwrap();
-    let mut ours: Deployment = serde_saphyr::from_str(&ours).unwrap();
-    image(&mut ours).take();
-    assert_eq!((deployed.metadata.name, deployed.spec), (ours.metadata.name, ours.spec));
+    let mut told = cluster.kubectl_told();
+    told[2..4].sort(); // they run at the same time
+    assert_eq!(
+        told,
+        [
+            "get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name".into(),
+            format!("apply -f {}", others.collect::<Vec<_>>().join(" -f ")),
+            "apply -f -".into(),
+            format!("set image --local -f k8s/deployment.yaml api={repository}@{digest} -o yaml"),
+            "rollout status deployment/spin-on-k8s --timeout 3m".into(),
+        ]
+    );
+    assert_eq!(cluster.image(), format!("{repository}@{digest}"));
 }
 
 #[test]
-fn docker_tells_the_digest_in_the_repository_that_was_pushed_to() {
-    let cluster = Cluster::new("cluster-with-docker", "echo a-class");
-    let docker = format!("{}/bin/docker", cluster.0);
-    let digests = "echo elsewhere/api@sha256:1; echo localhost:5000/team/api@sha256:2";
-    let script = format!(
-        "#!/bin/sh\ncase $1 in version | buildx) echo 28.2.2 ;; image) {digests} ;; esac\n"
+fn every_spelling_of_a_name_is_the_kubelets() {
+    let cluster = Cluster::new("cluster-with-docker", HAS_CLASS);
+    for (image, dockers, deployed) in [
+        ("me/api", "me/api", "docker.io/me/api"),
+        ("docker.io/me/api:v1", "me/api", "docker.io/me/api"),
+        ("index.docker.io/me/api:v1", "me/api", "docker.io/me/api"),
+        ("localhost:5000/team/api", "localhost:5000/team/api", "localhost:5000/team/api"),
+        ("ghcr.io/MyOrg/Api:V1", "ghcr.io/myorg/api", "ghcr.io/myorg/api"),
+    ] {
+        cluster.docker(&format!("elsewhere/api@sha256:1 {dockers}@sha256:2"));
+        cluster.make(&format!("deploy IMAGE={image}")).unwrap();
+        assert_eq!(cluster.image(), format!("{deployed}@sha256:2"), "{image}");
+    }
+    let build = "1 buildx build --load --tag docker.io/me/api:latest .";
+    assert_eq!(cluster.told("docker-told")[2], build);
+}
+
+#[test]
+fn podman_tells_the_digest_in_a_file() {
+    let cluster = Cluster::new("cluster-with-podman", HAS_CLASS);
+    cluster.tool("podman", "[ $1 = build ] || echo sha256:3 >$3");
+    cluster.make("deploy IMAGE=ghcr.io/me/api BUILDER=podman").unwrap();
+    assert_eq!(cluster.image(), "ghcr.io/me/api@sha256:3");
+}
+
+#[test]
+fn an_image_that_no_node_can_pull_is_refused_in_a_line() {
+    let cluster = Cluster::new("cluster-without-image", HAS_CLASS);
+    cluster.docker("elsewhere/api@sha256:1");
+    for (image, reason) in [
+        ("", "make: this needs IMAGE=registry/name:tag, which the nodes can pull"),
+        ("IMAGE=api:v1", "make: this needs IMAGE=registry/name:tag, which the nodes can pull"),
+        (
+            "IMAGE=https://ghcr.io/me/api",
+            "make: IMAGE=https://ghcr.io/me/api is not registry/name:tag",
+        ),
+        ("IMAGE=ghcr.io/me/", "make: IMAGE=ghcr.io/me/ is not registry/name:tag"),
+        ("IMAGE=ghcr.io/me/api@sha256:1", "make: IMAGE=ghcr.io/me/api@sha256:1 names a digest"),
+        ("IMAGE=ghcr.io/me/api:v1", "make: docker does not tell the digest of ghcr.io/me/api:v1"),
+    ] {
+        let said = cluster.make(&format!("deploy {image}")).unwrap_err();
+        assert!(said.starts_with(reason), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}"); // the last one is make's own
+    }
+    assert_eq!(cluster.kubectl_told().len(), 6, "it was asked for the class alone");
+}
+
+#[test]
+fn a_docker_without_buildkit_is_refused() {
+    let cluster = Cluster::new("cluster-without-buildkit", HAS_CLASS);
+    cluster.tool("docker", "[ $1 = version ] && echo 28.2.2");
+    let said = cluster.make("image").unwrap_err();
+    assert!(
+        said.starts_with("make: docker needs BuildKit for this: install docker-buildx"),
+        "{said}"
     );
-    fs::write(&docker, script).unwrap();
-    run(&format!("chmod +x {docker}"));
-    cluster.make("deploy IMAGE=localhost:5000/team/api:v1").unwrap();
-    let deployed = image(&mut cluster.deployment()).take();
-    assert_eq!(deployed.as_deref(), Some("localhost:5000/team/api@sha256:2"));
 }
 
 #[test]
 fn a_cluster_without_the_runtime_class_is_told_the_two_ways_to_it() {
-    let cluster = Cluster::new("cluster-without-class", "true");
+    let cluster = Cluster::new("cluster-without-class", "");
     let said = cluster.make("deploy IMAGE=localhost:5000/team/api:v1").unwrap_err();
     for way in ["runtime-class-manager", "kubectl apply -f spinkube/runtimeclass.yaml"] {
         assert!(said.contains(way), "{said}");
     }
-    assert_eq!(cluster.told().len(), 1, "nothing is built for it, and nothing applied");
+    assert_eq!(cluster.kubectl_told().len(), 1, "nothing is built for it, and nothing applied");
 }
 
 #[test]
 fn whoever_may_not_read_runtime_classes_is_not_held_up() {
-    let cluster = Cluster::new("cluster-forbidden", "echo Forbidden >&2; exit 1");
-    let pushes = "BUILDER='true' PUSHER='echo sha256:3 >target/digest'";
-    cluster.make(&format!("deploy IMAGE=localhost:5000/team/api:v1 {pushes}")).unwrap();
-    assert_eq!(cluster.told().len(), 5);
+    let cluster = Cluster::new("cluster-forbidden", "*'get runtimeclass'*) exit 1 ;;");
+    cluster.docker("localhost:5000/team/api@sha256:4");
+    cluster.make("deploy IMAGE=localhost:5000/team/api:v1").unwrap();
+    assert_eq!(cluster.image(), "localhost:5000/team/api@sha256:4");
 }
 
 #[test]
-fn an_image_that_no_node_can_pull_is_refused() {
-    let cluster = Cluster::new("cluster-without-image", "echo a-class");
-    let said = cluster.make("deploy").unwrap_err();
-    assert!(said.contains("make deploy needs IMAGE=registry/name:tag"), "{said}");
-    assert!(cluster.told().is_empty());
+fn pods_and_events_say_why_a_rollout_fails() {
+    let replies = "*'rollout status'*) echo 'error: timed out waiting' >&2; exit 1 ;;
+                   *'get pods'*) echo spin-on-k8s-1 0/1 ImagePullBackOff ;;
+                   *'get events'*) echo spin-on-k8s-1 Failed 'denied by registry' ;;";
+    let cluster = Cluster::new("cluster-that-fails", &[HAS_CLASS, replies].join("\n"));
+    cluster.docker("ghcr.io/me/api@sha256:5");
+    let said = cluster.make("deploy IMAGE=ghcr.io/me/api").unwrap_err();
+    for part in ["ImagePullBackOff", "denied by registry", "docs/operations.md"] {
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 #[test]
 fn it_is_removed_as_a_whole() {
-    let cluster = Cluster::new("cluster-to-leave", "true");
+    let cluster = Cluster::new("cluster-to-leave", "");
     cluster.make("undeploy").unwrap();
-    assert_eq!(cluster.told(), ["delete --ignore-not-found -f k8s"]);
+    assert_eq!(cluster.kubectl_told(), ["delete --ignore-not-found -f k8s"]);
+}
+
+#[test]
+fn a_drill_gives_its_ingress_the_host_and_class_where_it_sends_the_traffic() {
+    // It ends when it applies the ingress.
+    let replies = format!(
+        "*'patch --local'*) exec {ROOT}/target/venv/bin/kubectl \"$@\" ;;
+         *'-f -') cat >\"${{0%/*}}/ingress.yaml\"; [ \"$1\" = create ] ;;"
+    );
+    let cluster = Cluster::new("cluster-to-drill", &[HAS_CLASS, &replies].join("\n"));
+    for (base_url, class, expected) in [
+        ("http://host/", "", json!({ "host": "host" })),
+        ("https://me:pw@Lab.Example:8443/", "", json!({ "host": "lab.example", "tls": [{}] })),
+        ("http://192.0.2.1:8000", "nginx", json!({ "class": "nginx" })),
+        ("http://[2001:db8::1]:8000", "", json!({})),
+    ] {
+        let Cluster { source, bin } = &cluster;
+        let settings = format!("PATH={bin}:$PATH BASE_URL={base_url} INGRESS_CLASS={class}");
+        let output = shell(&format!("{settings} {source}/tests/drill"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let ingress = fs::read_to_string(format!("{bin}/ingress.yaml")).unwrap();
+        let ingress: Value = serde_saphyr::from_str(&ingress).unwrap();
+        let spec = &ingress["spec"];
+        for (field, value) in [
+            ("host", &spec["rules"][0]["host"]),
+            ("class", &spec["ingressClassName"]),
+            ("tls", &spec["tls"]),
+        ] {
+            assert_eq!(value, &expected[field], "{field} for {base_url}: {said}");
+        }
+    }
 }

@@ -1,19 +1,23 @@
 //! Faults that the host must survive, at full size. The host is a process of its own here, because
 //! its memory and file descriptors are measured. `SOAK=10` makes the soak ten times as long.
 
-use crate::support::{Api, HOST, PATIENCE, Process, get};
+use crate::support::{Api, HOST, PATIENCE, Process, rest};
 use chrono::NaiveDateTime;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
+use rustix::process::Signal;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::iter::successors;
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
 use tokio::time::{interval, timeout};
 
 /// Kilobytes that a process has resident.
@@ -52,27 +56,45 @@ struct Flood {
 const WINDOW: u64 = 5;
 
 /// Asks for `/wait` again and again on one connection.
-async fn flood(mut stream: TcpStream, until: Instant) -> Flood {
+async fn flood(api: Api, until: Instant) -> Flood {
     let mut flood = Flood::default();
     while Instant::now() < until {
-        stream.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let answer = timeout(PATIENCE, answer(&mut stream, false)).await.unwrap();
-        let (status, answer) = answer.expect("an answer");
-        match status {
+        let answer = timeout(PATIENCE, api.get("/wait")).await.expect("an answer");
+        match answer.status {
             200 => {
-                let (_, time) = answer.split_once(r#"{"time":""#).unwrap();
-                let time = NaiveDateTime::parse_from_str(&time[..19], "%Y-%m-%d %H:%M:%S");
+                let time = NaiveDateTime::parse_from_str(&answer.json("time"), "%F %T UTC");
                 let end = time.unwrap().and_utc().timestamp() as u64;
                 *flood.served.entry(end / WINDOW - 1).or_default() += 1;
             }
             503 => {
-                assert!(answer.contains("\r\nretry-after: "), "{answer}");
+                assert_ne!(answer.header("retry-after"), "");
                 flood.refused += 1;
             }
-            _ => panic!("{answer}"),
+            _ => panic!("{answer:?}"),
         }
     }
     flood
+}
+
+/// Sends requests for `targets`, each on a new connection, all of which must be answered with 200, and
+/// yields the longest that one took. It has its own thread, so that only the server's time counts, not
+/// this runtime's.
+fn probe(api: &Api, targets: &'static [&str], until: Instant) -> JoinHandle<Duration> {
+    let url = api.url().to_owned();
+    std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut slowest = Duration::ZERO;
+            while Instant::now() < until {
+                for target in targets {
+                    let start = Instant::now();
+                    assert_eq!(Api::new(&url).get(target).await.status, 200, "{target}");
+                    slowest = slowest.max(start.elapsed());
+                }
+            }
+            slowest
+        })
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,26 +115,11 @@ async fn a_flood_of_waits_leaves_room_for_the_rest() {
     }
     let before = resident(&process);
 
-    let address = process.address;
-    let mut clients = Vec::new();
-    for _ in 0..2400 {
-        clients.push(TcpStream::connect(address).await.unwrap());
-    }
     let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     let until = Instant::now() + Duration::from_secs(20);
-    let clients: Vec<_> = clients.into_iter().map(|it| tokio::spawn(flood(it, until))).collect();
-    // On a thread of its own, so that only the server's time counts, not this runtime's.
-    let rest = std::thread::spawn(move || {
-        let mut slowest = [Duration::ZERO; 2];
-        while Instant::now() < until {
-            for (target, slowest) in ["/health", "/parity?int=7"].into_iter().zip(&mut slowest) {
-                let start = Instant::now();
-                assert_eq!(blocking_status(address, target), 200, "{target}");
-                *slowest = start.elapsed().max(*slowest);
-            }
-        }
-        slowest
-    });
+    let client = |_| tokio::spawn(flood(Api::new(process.api.url()), until));
+    let clients: Vec<_> = (0..2400).map(client).collect();
+    let rest = probe(&process.api, &["/health", "/parity?int=7"], until);
     let (mut served, mut refused) = (BTreeMap::<u64, usize>::new(), 0);
     for client in clients {
         let flood = client.await.unwrap();
@@ -122,7 +129,7 @@ async fn a_flood_of_waits_leaves_room_for_the_rest() {
         }
     }
     let slowest = rest.join().unwrap();
-    println!("served {served:?}, refused {refused}, slowest /health and /parity {slowest:?}");
+    println!("served {served:?}, refused {refused}, /health and /parity within {slowest:?}");
     let full = now / WINDOW + 1..(now + 20) / WINDOW;
     assert!(full.clone().count() >= 3);
     for window in full {
@@ -134,16 +141,6 @@ async fn a_flood_of_waits_leaves_room_for_the_rest() {
     println!("resident {before} kB before, {} kB after", resident(&process));
 }
 
-/// The status of a `GET` on a connection of its own.
-fn blocking_status(address: SocketAddr, target: &str) -> u16 {
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer[9..12].parse().unwrap()
-}
-
 /// Runs the host under a limit set by the shell, with as many connections in `/wait` as that allows.
 /// `/health` must be good and quick all the while. Returns how many waits were served, and how many
 /// refused.
@@ -153,34 +150,24 @@ async fn waits_under(limit: &str, instances: usize, waits: usize) -> (usize, usi
     let mut shell = Command::new("sh");
     shell.env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0").args(["-c", &run, HOST]);
     let process = Process::start(&mut shell);
-    let waits: Vec<_> = (0..waits)
-        .map(|_| {
-            let address = process.address;
-            tokio::spawn(async move { get(address, "/wait").await.unwrap()[9..12].to_owned() })
-        })
-        .collect();
-    let address = process.address;
-    let until = Instant::now() + Duration::from_secs(4);
-    let health = std::thread::spawn(move || {
-        let mut slowest = Duration::ZERO;
-        while Instant::now() < until {
-            let start = Instant::now();
-            assert_eq!(blocking_status(address, "/health"), 200);
-            slowest = start.elapsed().max(slowest);
-        }
-        slowest
-    });
+    let wait = |_| {
+        let api = Api::new(process.api.url());
+        tokio::spawn(async move { api.get("/wait").await.status })
+    };
+    let waits: Vec<_> = (0..waits).map(wait).collect();
+    let health = probe(&process.api, &["/health"], Instant::now() + Duration::from_secs(4));
     let (mut served, mut refused) = (0, 0);
     for wait in waits {
-        match wait.await.unwrap().as_str() {
-            "200" => served += 1,
-            "503" => refused += 1,
+        match wait.await.unwrap() {
+            200 => served += 1,
+            503 => refused += 1,
             status => panic!("{status}"),
         }
     }
     let slowest = health.join().unwrap();
     println!("{limit}: {served} served, {refused} refused, /health within {slowest:?}");
-    assert!(slowest < Duration::from_millis(100), "{slowest:?}");
+    // It takes milliseconds, but more on a busy machine, and took seconds when it was held up.
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     (served, refused)
 }
 
@@ -203,21 +190,26 @@ async fn instances_fit_a_small_address_space() {
     assert!(served > 0 && refused > 0 && served + refused == 1000);
 }
 
-/// What a soak sends, and the status that comes back, if the client does not hang up in the middle.
-const SOAK: [(&str, Option<u16>); 12] = [
-    ("GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n\r\n", Some(200)),
-    ("GET /parity?int=%00%FF HTTP/1.1\r\nhost: x\r\n\r\n", Some(400)),
-    ("GET /health HTTP/1.1\r\nhost: x\r\n\r\n", Some(200)),
-    ("HEAD /health HTTP/1.1\r\nhost: x\r\n\r\n", Some(200)),
-    ("OPTIONS /quit HTTP/1.1\r\nhost: x\r\n\r\n", Some(204)),
-    ("DELETE /quit HTTP/1.1\r\nhost: x\r\n\r\n", Some(405)),
-    ("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: x\r\n\r\n", Some(404)),
-    ("GET /health HTTP/1.1\r\n\r\n", Some(400)),
-    ("GET /health HTTP/9.9\r\nhost: x\r\n\r\n", Some(400)),
-    ("\0\0\0\0\r\n\r\n", Some(400)),
-    ("POST /parity HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", Some(400)),
-    ("GET /parity?int=1 HTTP/1.1\r\nhost: x\r\nx: ", None),
+/// What a soak sends, and the status that comes back.
+const GOOD: [(&str, &str, u16); 7] = [
+    ("GET", "/parity?int=7", 200),
+    ("GET", "/parity?int=%00%FF", 400),
+    ("GET", "/health", 200),
+    ("HEAD", "/health", 200),
+    ("OPTIONS", "/quit", 204),
+    ("DELETE", "/quit", 405),
+    ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404),
 ];
+
+/// What it sends that no client library would. The answer is a 400, unless the client hangs up first.
+const BAD: [&str; 5] = [
+    "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n",
+    "GET /health HTTP/9.9\r\nhost: x\r\n\r\n",
+    "\0\0\0\0\r\n\r\n",
+    "POST /parity HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    HANG_UP,
+];
+const HANG_UP: &str = "GET /parity?int=1 HTTP/1.1\r\nhost: x\r\nx: ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(target_os = "linux"), ignore = "it reads /proc")]
@@ -225,11 +217,10 @@ async fn a_soak_leaves_nothing_behind() {
     const CLIENTS: usize = 16;
     let factor: usize = std::env::var("SOAK").map_or(1, |factor| factor.parse().unwrap());
     let process = Process::start(&mut Process::command());
-    let address = process.address;
     let soak = async |requests: usize| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|seed| tokio::spawn(soak(address, seed as u64, requests / CLIENTS)))
-            .collect();
+        let client =
+            |seed| tokio::spawn(soak(process.api.clone(), seed as u64, requests / CLIENTS));
+        let clients: Vec<_> = (0..CLIENTS).map(client).collect();
         for client in clients {
             client.await.unwrap();
         }
@@ -245,64 +236,35 @@ async fn a_soak_leaves_nothing_behind() {
     process.api.assert_healthy().await;
 }
 
-/// Sends requests on one connection, or on a new one where the last was closed.
-async fn soak(address: SocketAddr, seed: u64, requests: usize) {
+async fn soak(api: Api, seed: u64, requests: usize) {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut connection = None;
     for _ in 0..requests {
-        // Those that leave the connection usable come first, and are more frequent.
-        let (usable, all) = (&SOAK[..7], &SOAK[..]);
-        let kinds = if random.random_ratio(9, 10) { usable } else { all };
-        let (request, expected) = kinds.choose(&mut random).unwrap();
-        let mut stream = match connection.take() {
-            Some(stream) => stream,
-            None => TcpStream::connect(address).await.unwrap(),
-        };
+        if random.random_ratio(9, 10) {
+            let (method, target, status) = GOOD.choose(&mut random).unwrap();
+            let answer = timeout(PATIENCE, api.send(method, target)).await.unwrap();
+            assert_eq!(answer.status, *status, "{method} {target}");
+            continue;
+        }
+        let request = *BAD.choose(&mut random).unwrap();
+        let mut stream = TcpStream::connect(api.authority()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        let Some(expected) = expected else { continue };
-        let answer = answer(&mut stream, request.starts_with("HEAD"));
-        let answer = timeout(PATIENCE, answer).await.unwrap();
-        assert_eq!(answer.map(|(status, _)| status), Some(*expected), "{request:?}");
-        connection = usable.iter().any(|(usable, _)| usable == request).then_some(stream);
-    }
-}
-
-/// Reads one answer to its end; an answer to `HEAD` ends with its head.
-async fn answer(stream: &mut TcpStream, head_only: bool) -> Option<(u16, String)> {
-    let mut bytes = Vec::new();
-    let head = loop {
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let text = std::str::from_utf8(&bytes[..head]).unwrap();
-    let status = text[9..12].parse().ok()?;
-    let length = match text.split("content-length: ").nth(1) {
-        Some(rest) if !head_only => rest.split('\r').next().unwrap().parse().unwrap(),
-        _ => 0,
-    };
-    while bytes.len() < head + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
+        if request != HANG_UP {
+            let answer = rest(&mut stream).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{request:?}: {answer:?}");
         }
     }
-    Some((status, String::from_utf8(bytes).unwrap()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signal_under_load_loses_no_request() {
     for _ in 0..5 {
         let mut process = Process::start(&mut Process::command());
-        let clients: Vec<_> =
-            (0..16).map(|_| tokio::spawn(until_refused(process.address))).collect();
-        let api = Api::new(&format!("http://{}", process.address));
+        let client = |_| tokio::spawn(until_refused(process.api.url().to_owned()));
+        let clients: Vec<_> = (0..16).map(client).collect();
         for _ in 0..100 {
-            api.assert_healthy().await;
+            process.api.assert_healthy().await;
         }
-        process.signal(rustix::process::Signal::TERM);
+        process.signal(Signal::TERM);
         let mut answered = 0;
         for client in clients {
             answered += client.await.unwrap();
@@ -314,21 +276,19 @@ async fn a_signal_under_load_loses_no_request() {
 
 /// Sends requests on one connection after another until no more are accepted; returns how many were
 /// answered. A request that was accepted but not answered fails the test.
-async fn until_refused(address: SocketAddr) -> usize {
+async fn until_refused(url: String) -> usize {
     let mut answered = 0;
     loop {
-        let Ok(mut stream) = TcpStream::connect(address).await else { return answered };
-        let request = "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        // The kernel takes connections for the server, and resets those that the server never accepts.
-        if stream.write_all(request.as_bytes()).await.is_err() {
-            return answered;
-        }
-        let mut answer = String::new();
-        match timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap() {
-            Ok(_) => assert!(answer.ends_with("\r\n\r\nodd"), "{answer:?}"),
-            Err(reset) => {
-                assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionReset);
-                assert_eq!(answer, "", "cut in the middle");
+        match timeout(PATIENCE, Api::new(&url).try_send("GET", "/parity?int=7")).await.unwrap() {
+            Ok(answer) => assert_eq!(answer.body, "odd"),
+            Err(error) => {
+                // The kernel takes connections for the server, and resets those that it never accepts.
+                let mut causes = successors(error.source(), |error| (*error).source());
+                let refused = causes.any(|cause| {
+                    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+                    matches!(kind, Some(ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset))
+                });
+                assert!(refused, "{error:?}");
                 return answered;
             }
         }

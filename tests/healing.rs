@@ -1,21 +1,27 @@
 //! The drill without a cluster: three replicas under a small kubelet, constant requests, and five
-//! blows. `tests/drill` does the same on a real cluster.
+//! faults. `tests/drill` does the same on a real cluster.
 
 use crate::support::{Api, HOST, exchange};
-use spin_on_k8s_demo::kubelet::{Kubelet, Pods};
-use spin_on_k8s_demo::service::Service;
+use spin_on_k8s_host::demo::kubelet::{Kubelet, Pods};
+use spin_on_k8s_host::demo::manifest::Manifest;
+use spin_on_k8s_host::demo::service::Service;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 const REPLICAS: usize = 3;
 /// How long it takes until a change of readiness reaches those who send requests.
 const PROPAGATION: Duration = Duration::from_secs(1);
-/// How long a blow may take to heal.
-const HEALING: Duration = Duration::from_secs(40);
+/// How long a fault may take to heal.
+const HEALING: Duration = Duration::from_secs(60);
+/// Clients that wait. So many, one after the other, that every replica always has waits in flight that
+/// have only just begun: with a lesser chance than one in a million, none within two seconds.
+const WAITING: u32 = 120;
+/// How long a `/wait` takes.
+const WAIT: Duration = Duration::from_secs(5);
 /// How long a flood takes: longer than the patience of readiness and liveness.
 const FLOOD: Duration = Duration::from_secs(20);
 
@@ -34,7 +40,7 @@ struct Drill {
     pods: watch::Receiver<Pods>,
     service: Arc<Service>,
     requests: Mutex<Requests>,
-    /// Whether the last blow was a `/quit`. A request that it refuses may be retried once, as an
+    /// Whether the last fault was a `/quit`. A request that it refuses may be retried once, as an
     /// ingress does.
     quitting: Mutex<bool>,
 }
@@ -42,7 +48,7 @@ struct Drill {
 impl Drill {
     /// Deploys three replicas, waits until they are ready, and starts the traffic.
     async fn start(manifest: &str) -> Arc<Self> {
-        let kubelet = Kubelet::new(manifest, HOST).unwrap();
+        let kubelet = Kubelet::new(Manifest::parse(manifest).unwrap(), HOST).unwrap();
         let pods = kubelet.pods.subscribe();
         let drill = Arc::new(Self {
             service: Service::new(pods.clone(), PROPAGATION),
@@ -52,17 +58,23 @@ impl Drill {
             quitting: Mutex::default(),
         });
         (0..REPLICAS).for_each(|_| drill.kubelet.create());
-        drill.until(all_ready).await.expect("replicas that get ready");
+        drill.until(Instant::now() + HEALING, all_ready).await.expect("replicas that get ready");
         sleep(PROPAGATION * 2).await;
         for _ in 0..4 {
-            tokio::spawn(drill.clone().traffic("/parity?int=7", "odd"));
-            tokio::spawn(drill.clone().traffic("/wait", r#"{"time":""#));
+            tokio::spawn(drill.clone().traffic(Duration::ZERO, "/parity?int=7", "odd"));
         }
+        for client in 0..WAITING {
+            let delay = WAIT * client / WAITING;
+            tokio::spawn(drill.clone().traffic(delay, "/wait", r#"{"time":""#));
+        }
+        // Until all of them wait.
+        sleep(WAIT).await;
         drill
     }
 
-    /// Requests `target` through the Service, one after the other.
-    async fn traffic(self: Arc<Self>, target: &str, body: &str) {
+    /// Requests `target` through the Service after a `delay`, one after the other.
+    async fn traffic(self: Arc<Self>, delay: Duration, target: &str, body: &str) {
+        sleep(delay).await;
         loop {
             self.request(target, body).await;
             sleep(Duration::from_millis(20)).await;
@@ -88,34 +100,31 @@ impl Drill {
         good
     }
 
-    /// Waits until the pods are as wanted; returns when they were, or nothing if it takes too long.
-    async fn until(&self, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
-        self.within(HEALING, wanted).await
-    }
-
-    async fn within(&self, most: Duration, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
+    /// Waits until the pods are as wanted; returns when they were, or nothing if they are not by `end`.
+    async fn until(&self, end: Instant, wanted: impl FnMut(&Pods) -> bool) -> Option<Instant> {
         let mut pods = self.pods.clone();
-        timeout(most, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
+        timeout_at(end, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
     }
 
-    /// Waits out a blow, prints its row, and returns whether it healed, and its requests.
+    /// Waits out a fault, prints its row, and returns whether it healed, and its requests.
     async fn heal(
         &self,
-        blow: &str,
+        fault: &str,
         start: Instant,
         replaced: impl Fn(&Pods) -> bool,
     ) -> (bool, Requests) {
-        let unready = self.until(|pods| pods.values().any(|pod| !pod.is_endpoint())).await;
-        let replaced = self.until(replaced).await;
-        let ready = self.until(all_ready).await;
-        let requests = self.report(blow, start, [unready, replaced, ready]).await;
+        let end = start + HEALING;
+        let unready = self.until(end, |pods| pods.values().any(|pod| !pod.is_endpoint())).await;
+        let replaced = self.until(end, replaced).await;
+        let ready = self.until(end, all_ready).await;
+        let requests = self.report(fault, start, [unready, replaced, ready]).await;
         (replaced.is_some() && ready.is_some(), requests)
     }
 
-    /// Prints the row of a blow, and returns its requests.
-    async fn report(&self, blow: &str, start: Instant, times: [Option<Instant>; 3]) -> Requests {
-        // What is still under way belongs to this blow.
-        sleep(PROPAGATION + Duration::from_secs(6)).await;
+    /// Prints the row of a fault, and returns its requests.
+    async fn report(&self, fault: &str, start: Instant, times: [Option<Instant>; 3]) -> Requests {
+        // What is still under way belongs to this fault.
+        sleep(PROPAGATION + WAIT + Duration::from_secs(1)).await;
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         *self.quitting.lock().unwrap() = false;
         let [unready, replaced, ready] = times.map(|end| {
@@ -123,7 +132,7 @@ impl Drill {
         });
         let Requests { sent, lost, retried, refused } = requests;
         println!(
-            "| {blow} | {unready} | {replaced} | {ready} | {sent} | {lost} | {retried} | {refused} |"
+            "| {fault} | {unready} | {replaced} | {ready} | {sent} | {lost} | {retried} | {refused} |"
         );
         requests
     }
@@ -146,13 +155,13 @@ impl Drill {
             })
             .collect();
         let start = Instant::now();
-        let unready = self.within(FLOOD, |pods| !all_ready(pods)).await;
+        let unready = self.until(start + FLOOD, |pods| !all_ready(pods)).await;
         clients.iter().for_each(JoinHandle::abort);
         let requests = self.report("flood", start, [unready, None, None]).await;
         (unready.is_none() && self.pods.borrow().values().all(|pod| pod.restarts == 0), requests)
     }
 
-    /// The name of a pod that has not been struck yet, and its container.
+    /// The name of a pod without a fault, and its container.
     fn victim(&self) -> (String, Api) {
         let pods = self.pods.borrow();
         let (name, pod) = pods.iter().find(|(_, pod)| pod.restarts == 0).unwrap();
@@ -180,7 +189,7 @@ impl Drill {
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
             self.kubelet.create();
-            self.until(|pods| endpoints(pods) > REPLICAS).await;
+            self.until(start + HEALING, |pods| endpoints(pods) > REPLICAS).await;
             self.kubelet.delete(name);
         }
         self.heal("rolling restart", start, |pods| old.iter().all(|name| !pods.contains_key(name)))
@@ -192,7 +201,7 @@ impl Drill {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
-            self.until(|pods| endpoints(pods) == REPLICAS).await;
+            self.until(start + HEALING, |pods| endpoints(pods) == REPLICAS).await;
             self.kubelet.delete(name);
             self.kubelet.create();
         }
@@ -210,9 +219,9 @@ fn all_ready(pods: &Pods) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_blow_heals_and_no_request_is_lost() {
+async fn every_fault_heals_and_no_request_is_lost() {
     let drill = Drill::start(MANIFEST).await;
-    println!("| blow | unready | replaced | all ready | sent | lost | retried | refused |");
+    println!("| fault | unready | replaced | all ready | sent | lost | retried | refused |");
     for (healed, requests) in [
         drill.fail().await,
         drill.quit().await,

@@ -51,7 +51,7 @@ async fn more_requests_than_instances_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_busy_replica_is_not_an_ill_one() {
+async fn a_busy_replica_is_healthy() {
     let host = host(Limits::default()).await;
     let wait = with_wait_in_flight(&host.api).await;
     for _ in 0..10 {

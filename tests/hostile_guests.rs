@@ -1,91 +1,88 @@
 //! Components that misbehave, each written as text. They cost their own requests, but nobody else's.
 
-use crate::support::{self, Host, PATIENCE, compile};
+use crate::support::{self, Host, PATIENCE, ROOT, compile};
+use hyper::Request;
+use spin_on_k8s_host::bindings::wasi::http::types::{
+    HostFields, HostIncomingRequest, HostOutgoingBody, HostOutgoingResponse,
+};
+use spin_on_k8s_host::bindings::wasi::io::streams::HostOutputStream;
+use spin_on_k8s_host::bindings::wasi::keyvalue::store::{Host as _, HostBucket};
 use spin_on_k8s_host::guest::{Code, Guest, Memory};
-use spin_on_k8s_host::instance::{MAX_TICKS, MEMORY_LIMIT, TICK};
+use spin_on_k8s_host::instance::{Instance, MAX_TICKS, MEMORY_LIMIT, TICK};
 use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::resources::OutgoingBody;
+use std::fmt::Debug;
 use std::time::Instant;
 use tokio::time::timeout;
+use wasmtime::component::Resource;
+use wasmtime::{Engine, Store};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 /// A component of the right world, with `body` as the instructions of its handler.
 fn guest(body: &str) -> Vec<u8> {
-    wat::parse_str(format!(
-        r#"(component
-            (import "wasi:cli/exit@0.2.0" (instance $cli (export "exit" (func (param "status" (result))))))
-            (import "wasi:http/types@0.2.0" (instance $types
-                (export "incoming-request" (type (sub resource)))
-                (export "response-outparam" (type (sub resource)))))
-            (alias export $types "incoming-request" (type $request))
-            (alias export $types "response-outparam" (type $response))
-            (alias export $cli "exit" (func $exit))
-            (core func $exit (canon lower (func $exit)))
-            (core module $m
-                (import "cli" "exit" (func $exit (param i32)))
-                (memory 1)
-                (func (export "handle") (param i32 i32) {body}))
-            (core instance $i (instantiate $m
-                (with "cli" (instance (export "exit" (func $exit))))))
-            (func $handle (param "request" (own $request)) (param "response-out" (own $response))
-                (canon lift (core func $i "handle")))
-            (component $shim
-                (import "request" (type $request (sub resource)))
-                (import "response" (type $response (sub resource)))
-                (import "handle" (func $handle
-                    (param "request" (own $request)) (param "response-out" (own $response))))
-                (export $r "incoming-request" (type $request))
-                (export $o "response-outparam" (type $response))
-                (export "handle" (func $handle)
-                    (func (param "request" (own $r)) (param "response-out" (own $o)))))
-            (instance $handler (instantiate $shim
-                (with "request" (type $request))
-                (with "response" (type $response))
-                (with "handle" (func $handle))))
-            (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"#
+    let mut module = wat::parse_str(format!(
+        r#"(module
+            (import "wasi:http/types@0.2.0" "[method]incoming-request.method"
+                (func $method (param i32 i32)))
+            (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $stderr (result i32)))
+            (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+                (func $write (param i32 i32 i32 i32)))
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param i32)
+                {body}))"#
     ))
-    .unwrap()
+    .unwrap();
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(format!("{ROOT}/wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("replica")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
 async fn host(body: &str, instances: u32) -> Host {
-    let compiled = compile(&Guest::config(Memory::Returned), &guest(body));
+    let compiled = compile(&Guest::config(Memory::Cold), &guest(body));
     // SAFETY: just compiled.
     Host::with(unsafe { Code::new(&compiled) }, KeyValue::default(), instances).await
 }
 
 #[tokio::test]
-async fn a_trap_costs_its_own_request_a_500() {
-    let host = host("unreachable", 1).await;
-    // With a single instance, so the second request shows that the first gave it back.
-    for _ in 0..2 {
-        let answer = host.api.get("/").await;
-        assert_eq!((answer.status, answer.json("detail").as_str()), (500, "the guest has trapped"));
-    }
-}
-
-#[tokio::test]
-async fn no_answer_is_a_500() {
-    let host = host("nop", 1).await;
-    let answer = host.api.get("/").await;
-    assert_eq!((answer.status, answer.json("detail").as_str()), (500, "the guest gave no answer"));
-}
-
-#[tokio::test]
-async fn an_exit_ends_the_host_with_the_guests_code() {
-    for (status, code) in [(0, 0), (1, 1)] {
-        let host = host(&format!("(call $exit (i32.const {status}))"), 1).await;
-        assert_eq!(host.api.get("/").await.status, 500);
-        assert_eq!(timeout(PATIENCE, host.exit).await.unwrap().unwrap(), code);
+async fn a_failure_costs_its_own_request_a_500() {
+    let too_long = "(call $write (call $stderr) (i32.const 0) (i32.const 4097) (i32.const 8192))";
+    for (body, detail) in [
+        ("unreachable", "the guest has trapped"),
+        (too_long, "the guest has trapped"),
+        ("nop", "the guest gave no answer"),
+    ] {
+        // With a single instance, so the second request shows that the first gave it back.
+        let host = host(body, 1).await;
+        for _ in 0..2 {
+            let answer = host.api.get("/").await;
+            assert_eq!((answer.status, answer.json("detail").as_str()), (500, detail), "{body}");
+        }
     }
 }
 
 #[tokio::test]
 async fn an_endless_loop_is_a_504_and_lets_others_run() {
-    // Four of them on the one thread of this runtime.
-    let host = host("(loop br 0)", 4).await;
+    // Endless for POST (2), but not for GET (0).
+    let body = "(call $method (local.get $request) (i32.const 0))
+        (loop (br_if 0 (i32.load8_u (i32.const 0))))";
+    const LOOPS: usize = 8;
+    let host = host(body, LOOPS as u32).await;
     let start = Instant::now();
-    let loops = [(); 4].map(|()| {
+    let loops = [(); LOOPS].map(|()| {
         let api = host.api.clone();
-        tokio::spawn(async move { api.get("/").await.status })
+        tokio::spawn(async move { api.send("POST", "/").await.status })
     });
+    let others = async {
+        // Once the loops have all instances, only those for probes are left.
+        while host.api.get("/").await.status != 503 {}
+        assert_eq!(host.api.get("/health").await.json("detail"), "the guest gave no answer");
+    };
+    timeout(PATIENCE, others).await.expect("others to be served meanwhile");
+    assert!(loops.iter().all(|endless| !endless.is_finished()), "others had to wait for it");
     for endless in loops {
         assert_eq!(endless.await.unwrap(), 504);
     }
@@ -113,8 +110,91 @@ fn a_guest_that_wants_more_than_the_world_has_is_refused() {
     let no_handler = "(component)";
     for wat in [socket, no_handler] {
         let wasm = wat::parse_str(wat).unwrap();
-        let guest = support::guest(&Guest::config(Memory::Returned), &wasm, KeyValue::default());
+        let guest = support::guest(&Guest::config(Memory::Cold), &wasm, KeyValue::default());
         let error = guest.err().unwrap();
         assert_eq!(error.to_string(), "wrong world");
     }
+}
+
+/// An instance without code, whose imports can be called.
+fn instance() -> Store<Instance> {
+    let engine = Engine::new(&Guest::config(Memory::Cold)).unwrap();
+    Instance::store(&engine, KeyValue::new(["default"]))
+}
+
+/// How an import refuses what a guest wants; panics if it does not, or if the guest traps.
+fn refusal<T, E: Debug>(result: wasmtime::Result<Result<T, E>>) -> String {
+    format!("{:?}", result.unwrap().err().expect("a refusal"))
+}
+
+/// The body of a new answer whose headers give its length.
+fn body(instance: &mut Instance, length: &str) -> Result<Resource<OutgoingBody>, ()> {
+    let length = ("content-length".into(), length.into());
+    let headers = HostFields::from_list(instance, vec![length]).unwrap().unwrap();
+    let answer = HostOutgoingResponse::new(instance, headers).unwrap();
+    HostOutgoingResponse::body(instance, answer).unwrap()
+}
+
+/// Another handle of the same resource.
+fn same<T: 'static>(resource: &Resource<T>) -> Resource<T> {
+    Resource::new_own(resource.rep())
+}
+
+/// `wasi:http/types`, `wasi:io/streams` and `wasi:keyvalue`, as documented and as Spin has them.
+#[test]
+fn imports_refuse_what_spin_refuses() {
+    let mut store = instance();
+    let it = store.data_mut();
+
+    for (name, value, expected) in [
+        ("a b", "", "InvalidSyntax"),
+        ("", "", "InvalidSyntax"),
+        ("x", "a\nb", "InvalidSyntax"),
+        ("Connection", "close", "Forbidden"),
+        ("host", "x", "Forbidden"),
+        ("keep-alive", "timeout=5", "Forbidden"),
+        ("transfer-encoding", "chunked", "Forbidden"),
+    ] {
+        let fields = HostFields::from_list(it, vec![(name.into(), value.into())]);
+        assert!(refusal(fields).ends_with(expected), "{name}: {value}");
+    }
+
+    let request = Request::get("/").header("host", "x").header("connection", "close").body(());
+    let request = it.table.push(request.unwrap().into_parts().0).unwrap();
+    assert_eq!(it.authority(same(&request)).unwrap().unwrap(), "x");
+    let headers = HostIncomingRequest::headers(it, request).unwrap();
+    for name in ["host", "connection", "a b"] {
+        assert!(HostFields::get(it, same(&headers), name.into()).unwrap().is_empty(), "{name}");
+    }
+
+    let answer = HostOutgoingResponse::new(it, headers).unwrap();
+    for status in [0, 99, 1000] {
+        refusal(it.set_status_code(same(&answer), status));
+    }
+    HostOutgoingResponse::body(it, same(&answer)).unwrap().unwrap();
+    refusal(HostOutgoingResponse::body(it, answer));
+
+    for length in ["two", "-1", "0x2", ""] {
+        assert!(body(it, length).is_err(), "{length:?}");
+    }
+    let two = body(it, "2").unwrap();
+    let stream = it.write(same(&two)).unwrap().unwrap();
+    refusal(it.write(same(&two)));
+    let mut write = |bytes: &[u8]| it.blocking_write_and_flush(same(&stream), bytes.into());
+    write(b"1").unwrap().unwrap();
+    assert_eq!(refusal(write(b"23")), "StreamError::Closed");
+    assert!(write(&[0; 4097]).is_err(), "no trap");
+    assert!(it.finish(same(&two), None).is_err(), "it was finished with its stream alive");
+    HostOutputStream::drop(it, stream).unwrap();
+    assert_eq!(refusal(it.finish(two, None)), "ErrorCode::HttpResponseBodySize(Some(1))");
+
+    let long = body(it, "4096").unwrap();
+    let stream = it.write(same(&long)).unwrap().unwrap();
+    it.blocking_write_and_flush(same(&stream), vec![0; 4096]).unwrap().unwrap();
+    HostOutputStream::drop(it, stream).unwrap();
+    it.finish(long, None).unwrap().unwrap();
+
+    assert_eq!(refusal(it.open("other".into())), "Error::AccessDenied");
+    let bucket = it.open("default".into()).unwrap().unwrap();
+    refusal(it.list_keys(bucket, Some("page 2".into())));
 }

@@ -171,8 +171,6 @@ pub fn guest(config: &Config, wasm: &[u8], stores: KeyValue) -> wasmtime::Result
 pub struct Host {
     pub address: SocketAddr,
     pub api: Api,
-    /// The code that the process would end with.
-    pub exit: JoinHandle<i32>,
 }
 
 impl Host {
@@ -189,21 +187,21 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (workers, forever) = (Workers::start().unwrap(), std::future::pending());
-        let exit = tokio::spawn(server::run(listener, pools, limits, workers, forever));
-        Self { address, api: Api::new(&format!("http://{address}")), exit }
+        tokio::spawn(server::run(listener, pools, limits, workers, forever));
+        Self { address, api: Api::new(&format!("http://{address}")) }
     }
 
-    /// Sends `bytes` on a new connection and returns everything that comes back until it ends.
+    /// Sends what no client library would, and returns everything that comes back.
     pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(bytes.as_ref()).await.unwrap();
-        rest(&mut stream).await
+        raw(self.address, bytes).await
     }
 }
 
-/// The whole answer to a `GET` on a connection of its own.
-pub async fn get(address: SocketAddr, target: &str) -> io::Result<String> {
-    exchange(TcpStream::connect(address).await?, target).await
+/// Sends `bytes` on a new connection and returns everything that comes back until it ends.
+pub async fn raw(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes.as_ref()).await.unwrap();
+    rest(&mut stream).await
 }
 
 /// The whole answer to a `GET`, the only one on this connection.

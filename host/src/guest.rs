@@ -1,10 +1,10 @@
 //! The linked component, which runs each request in a new instance.
 
+use crate::bindings::{Replica, ReplicaPre};
 use crate::codegen;
-use crate::http::ResponseOutparam;
-use crate::instance::bindings::{Replica, ReplicaPre};
 use crate::instance::{INSTANCES, Instance, MEMORY_LIMIT, TABLE_LIMIT, TABLES, TICK};
 use crate::key_value::KeyValue;
+use crate::resources::ResponseOutparam;
 use hyper::http::request::Parts;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::error::{Context, Result};
@@ -34,9 +34,9 @@ impl<'a> Code<'a> {
 pub enum Memory {
     /// From a pool of `places`. It is wiped for the next instance. That is faster than unmapping it, which
     /// interrupts every core, or than asking the system which pages were written to.
-    Kept { places: u32 },
+    Warm { places: u32 },
     /// From the system, which gets it back.
-    Returned,
+    Cold,
 }
 
 /// A component that is linked to what its world imports, and to nothing else.
@@ -49,7 +49,7 @@ impl Guest {
     /// The engine settings for instances with this kind of memory.
     pub fn config(memory: Memory) -> Config {
         let mut config = codegen::config();
-        if let Memory::Kept { places } = memory {
+        if let Memory::Warm { places } = memory {
             let mut pool = PoolingAllocationConfig::new();
             pool.total_component_instances(places)
                 .total_core_instances(places * INSTANCES)
@@ -88,7 +88,7 @@ impl Guest {
     /// Runs `request` in a new instance in `store`, and leaves the outcome there.
     ///
     /// # Errors
-    /// If the guest traps, exits or exceeds a limit, or if there is [`NoRoom`] for it. The error says which.
+    /// If the guest traps or exceeds a limit, or if there is [`NoRoom`] for it. The error says which.
     /// There may be an outcome even so.
     pub async fn handle(&self, store: &mut Store<Instance>, request: Parts) -> Result<()> {
         let table = &mut store.data_mut().table;

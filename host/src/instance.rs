@@ -1,12 +1,15 @@
-//! What the host keeps for each instance of the component, and the bindings of its world.
+//! What the host keeps for each instance of the component.
 
+use crate::bindings::wasi::http::types::ErrorCode;
 pub use crate::codegen::MEMORY_LIMIT;
-use crate::http::OutgoingResponse;
 use crate::key_value::KeyValue;
-use bindings::wasi::http::types::ErrorCode;
+use crate::resources::OutgoingResponse;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
 use std::time::Duration;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Result, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 
 /// How many elements each table of a component can grow to.
 pub(crate) const TABLE_LIMIT: usize = 10_000;
@@ -23,30 +26,8 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// The number of interruptions after which it is stopped for good. Waiting does not count as computing.
 pub const MAX_TICKS: u32 = 100;
 
-/// The bindings of the component's world, from the same file as the guest's.
-pub mod bindings {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "replica",
-        imports: {
-            "wasi:io/poll.[method]pollable.block": async | trappable,
-            default: trappable,
-        },
-        exports: { default: async },
-        with: {
-            "wasi:http/types.fields": hyper::HeaderMap,
-            "wasi:http/types.incoming-request": hyper::http::request::Parts,
-            "wasi:http/types.outgoing-body": crate::http::OutgoingBody,
-            "wasi:http/types.outgoing-response": crate::http::OutgoingResponse,
-            "wasi:http/types.response-outparam": crate::http::ResponseOutparam,
-            "wasi:io/error.error": crate::wasi::Never,
-            "wasi:io/poll.pollable": crate::wasi::Pollable,
-            "wasi:io/streams.output-stream": crate::wasi::OutputStream,
-            "wasi:keyvalue/atomics.cas": crate::key_value::Cas,
-            "wasi:keyvalue/store.bucket": crate::key_value::Bucket,
-        },
-    });
-}
+/// What a guest's `response-outparam` is set to.
+pub type Outcome = Result<Response<Full<Bytes>>, ErrorCode>;
 
 /// What the host keeps for one instance: its side of the imports.
 pub struct Instance {
@@ -80,5 +61,10 @@ impl Instance {
             Ok(if ticks < MAX_TICKS { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
         });
         store
+    }
+
+    /// The answer that the guest has set, unless its body was never finished.
+    pub fn take_outcome(&mut self) -> Option<Outcome> {
+        self.outcome.take()?.map(OutgoingResponse::into_whole).transpose()
     }
 }

@@ -1,15 +1,17 @@
 //! The command: parses its arguments, binds the listener, and hands both to the library.
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use spin_on_k8s_host::guest::Code;
+use spin_on_k8s_host::imports::variables;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{Limits, REFUSALS};
 use spin_on_k8s_host::workers::Workers;
-use spin_on_k8s_host::{server, variables};
-use std::io;
+use spin_on_k8s_host::{demo, keys, server, token};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,8 +36,16 @@ const SPARE_CONNECTIONS: u64 = 4096;
 /// and POST /quit require; without one, anyone may use them. SPIN_VARIABLE_MAX_WAITS is how many waits
 /// (GET /wait) may begin in five seconds; more are refused with 503.
 #[derive(Parser)]
-#[command(name = "spin-on-k8s", version)]
+#[command(name = "spin-on-k8s", version, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Args)]
+struct Serve {
     /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
     #[arg(
         long,
@@ -51,60 +61,104 @@ struct Args {
     max_instances: u32,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    Demo(Demo),
+}
+
+/// Runs replicas on this machine, restarts them as Kubernetes would, and serves them at one address.
+///
+/// Probes, thresholds, settings and preStop come from the manifest. It shows what they make a kubelet
+/// do; it is not an orchestrator.
+#[derive(clap::Args)]
+struct Demo {
+    /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    listen: String,
+
+    /// Number of replicas; by default, as many as in the manifest
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(demo::manifest::MOST_REPLICAS)))]
+    replicas: Option<u16>,
+
+    /// A deployment's manifest; by default, the k8s/deployment.yaml that this program was built with
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match run(args) {
-        // Platforms limit exit codes; WASI itself has only 0 and 1.
-        Ok(code) => ExitCode::from(code as u8),
+    // A log that cannot be written stops nothing.
+    tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
+    let result = match args.command {
+        None => serve(args.serve),
+        Some(Command::Demo(args)) => demo(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Nobody reads what it prints any more, as in `spin-on-k8s demo | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spin-on-k8s: {}", format!("{error:#}").replace('\n', " "));
+            let error = format!("{error:#}").replace('\n', " ");
+            let _ = writeln!(io::stderr(), "spin-on-k8s: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe)
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn run(args: Args) -> Result<i32> {
-    let pools = Pools::new(Code::CARRIED, KeyValue::new(["default"]), args.max_instances)?;
+async fn demo(args: Demo) -> Result<()> {
+    let listener = listen(&args.listen)?;
+    demo::run(listener, args.replicas, args.manifest.as_deref()).await
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve(args: Serve) -> Result<()> {
+    let stores = KeyValue::new([keys::STORE]);
+    let state = stores.open(keys::STORE).context("no store")?;
+    let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
     let workers = Workers::start().context("cannot start a thread")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
-        either(&mut terminate, &mut interrupt).await;
+        tokio::select! {
+            () = state.wait_for(keys::QUIT) => {}
+            () = either(&mut terminate, &mut interrupt) => {}
+        }
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
             std::process::exit(1);
         });
     };
-    let listener =
-        listen(&args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener = listen(&args.listen)?;
     let address = listener.local_addr()?;
-    match variables::get("chaos_token").as_deref() {
-        Some("") => {
-            tracing::warn!(
-                "chaos_token is not set: anyone who reaches this replica can fail and quit it"
-            );
-        }
-        Some(token) if token.trim().is_empty() => {
-            tracing::warn!(
-                "chaos_token is nothing but white space: nobody can fail or quit this replica"
-            );
-        }
-        _ => {}
+    if let Some(warning) = variables::get("chaos_token").as_deref().and_then(token::warning) {
+        tracing::warn!("{warning}");
     }
     // The default limit is often low, 1,024 or 256, although a process may raise it.
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
     let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + REFUSALS + MARGIN;
     let connections = u64::from(args.max_instances) + SPARE_CONNECTIONS;
     let connections = connections.min(descriptors.saturating_sub(taken as u64).max(1)) as u32;
-    println!("Serving http://{address}\nAvailable Routes:\n  api: http://{address} (wildcard)");
+    let routes = format!("Available Routes:\n  api: http://{address} (wildcard)");
+    writeln!(io::stdout(), "Serving http://{address}\n{routes}")
+        .context("cannot write to standard output")?;
     let limits = Limits { connections, ..Limits::default() };
-    Ok(server::run(listener, pools, limits, workers, stop).await)
+    server::run(listener, pools, limits, workers, stop).await;
+    Ok(())
 }
 
 /// Listens on the first address of `name` that is available.
-fn listen(name: &str) -> io::Result<TcpListener> {
+fn listen(name: &str) -> Result<TcpListener> {
+    let result = try_listen(name);
+    result.with_context(|| format!("cannot listen on {name}"))
+}
+
+fn try_listen(name: &str) -> io::Result<TcpListener> {
     let mut names = vec![name.to_owned()];
     if name.starts_with(':') {
         names = vec![format!("[::]{name}"), format!("0.0.0.0{name}")];

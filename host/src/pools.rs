@@ -4,7 +4,7 @@
 //! requests; many cold ones take over when these do not suffice. So the host is as small after a flood
 //! as it was before.
 //!
-//! A few more warm places are reserved for probes. A busy replica is not an ill one, and these places
+//! A few more warm places are reserved for probes. A busy replica has not failed, and these places
 //! have their memory even when the system has no more.
 
 use crate::guest::{Code, Guest, Memory};
@@ -40,8 +40,8 @@ impl Pools {
             |memory| Guest::new(&Guest::config(memory), code, key_value.clone()).map(Arc::new);
         let places = |places| Arc::new(Semaphore::new(places as usize));
         Ok(Self {
-            warm: guest(Memory::Kept { places: warm_places + PROBES })?,
-            cold: guest(Memory::Returned)?,
+            warm: guest(Memory::Warm { places: warm_places + PROBES })?,
+            cold: guest(Memory::Cold)?,
             warm_places: places(warm_places),
             probe_places: places(PROBES),
             cold_places: places(cold_places),

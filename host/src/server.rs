@@ -2,7 +2,6 @@
 
 use crate::guest::NoRoom;
 use crate::pools::Pools;
-use crate::wasi::Exit;
 use crate::workers::Workers;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -20,7 +19,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::{interval, sleep, timeout};
 use wasmtime::Trap;
@@ -56,33 +55,30 @@ const FEW: usize = 32;
 /// shutdown (hyper would close it at once), or it is beyond the limit (others wait to be refused).
 const LINGER: Duration = Duration::from_millis(100);
 
-/// The path of probes. They are answered even beyond the limits, because a busy replica is not an ill one.
+/// The path of probes. They are answered even beyond the limits, because a busy replica has not failed.
 const HEALTH: &str = "/health";
 
 /// The pause before accepting again when the system is exhausted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves the connections that `listener` accepts until `shutdown` completes or a guest exits;
-/// then lets requests in flight finish.
-///
-/// Returns the guest's exit code, or 0 after `shutdown`.
+/// Serves the connections that `listener` accepts until `shutdown` completes; then lets requests in
+/// flight finish.
 pub async fn run(
     listener: TcpListener,
     pools: Pools,
     limits: Limits,
     mut workers: Workers,
     shutdown: impl Future<Output = ()>,
-) -> i32 {
-    let (exit, mut exited) = mpsc::channel(1);
+) {
     let connections = Arc::new(Semaphore::new(limits.connections as usize));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
-    let server = Arc::new(Server { pools, read_timeout: limits.read_timeout, exit });
+    let server = Arc::new(Server { pools, read_timeout: limits.read_timeout });
     let graceful = GracefulShutdown::new();
     let mut second = interval(Duration::from_secs(1));
     let mut most_connected = 0;
     let mut shutdown = pin!(shutdown);
 
-    let code = loop {
+    loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
@@ -92,8 +88,7 @@ pub async fn run(
                     continue;
                 }
             },
-            () = &mut shutdown => break 0,
-            Some(code) = exited.recv() => break code,
+            () = &mut shutdown => break,
             _ = second.tick() => {
                 let connected = limits.connections as usize - connections.available_permits();
                 if connected < most_connected / 2 && most_connected > FEW {
@@ -121,13 +116,12 @@ pub async fn run(
             }
             drop(place);
         });
-    };
+    }
     drop(listener);
     sleep(LINGER).await;
     if timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in flight after {:?}", limits.drain_timeout);
     }
-    code
 }
 
 /// Serves a connection. If it is not admitted, it gets one last answer.
@@ -157,7 +151,6 @@ fn serve(
 struct Server {
     pools: Pools,
     read_timeout: Duration,
-    exit: mpsc::Sender<i32>,
 }
 
 impl Server {
@@ -184,7 +177,7 @@ impl Server {
         // First serve all other requests that have arrived, so that answers go out together and a client
         // with many connections is woken once for all of them.
         yield_now().await;
-        match (outcome, result.err().map(|error| self.failure(&error))) {
+        match (outcome, result.err().map(|error| failure(&error))) {
             (Some(Ok(response)), _) => response,
             (_, Some(failure)) => failure,
             (Some(Err(code)), None) => {
@@ -193,23 +186,19 @@ impl Server {
             (None, None) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest gave no answer"),
         }
     }
+}
 
-    /// What to tell the client when its guest failed before it gave an answer.
-    fn failure(&self, error: &wasmtime::Error) -> Response<Full<Bytes>> {
-        if let Some(&Exit(code)) = error.downcast_ref() {
-            let _ = self.exit.try_send(code);
-            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has exited");
+/// What to tell the client when its guest failed before it gave an answer.
+fn failure(error: &wasmtime::Error) -> Response<Full<Bytes>> {
+    if error.is::<NoRoom>() {
+        return busy("no memory for another instance");
+    }
+    tracing::error!("guest: {error:#}");
+    match error.downcast_ref() {
+        Some(Trap::Interrupt) => {
+            problem(StatusCode::GATEWAY_TIMEOUT, "the guest computed for too long")
         }
-        if error.is::<NoRoom>() {
-            return busy("no memory for another instance");
-        }
-        tracing::error!("guest: {error:#}");
-        match error.downcast_ref() {
-            Some(Trap::Interrupt) => {
-                problem(StatusCode::GATEWAY_TIMEOUT, "the guest computed for too long")
-            }
-            _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has trapped"),
-        }
+        _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "the guest has trapped"),
     }
 }
 

@@ -11,6 +11,7 @@ mod keys;
 #[cfg(target_arch = "wasm32")]
 #[path = "../../src/libc.rs"]
 mod libc;
+mod token;
 
 use keys::{FAILED, QUIT, STORE};
 use spin_sdk::variables;
@@ -28,18 +29,9 @@ fn main() -> Result<(), Error> {
     // A new container is healthy, but its store may be old: an emptyDir outlives a container.
     bucket.delete(FAILED)?;
     bucket.delete(QUIT)?;
-    match variables::get("chaos_token").as_deref() {
-        Ok("") => {
-            eprintln!(
-                "chaos_token is not set: anyone who reaches this replica can fail and quit it"
-            );
-        }
-        Ok(token) if token.trim().is_empty() => {
-            eprintln!(
-                "chaos_token is nothing but white space: nobody can fail or quit this replica"
-            );
-        }
-        _ => {}
+    // A token that cannot be read is the API's to report, to whoever asks for /fail or /quit.
+    if let Some(warning) = variables::get("chaos_token").ok().as_deref().and_then(token::warning) {
+        eprintln!("{warning}");
     }
     while !bucket.exists(QUIT)? {
         subscribe_duration(PERIOD).block();
