@@ -221,13 +221,17 @@ fn a_manifest_that_it_cannot_heed_is_refused_by_name() {
         ("kind: Deployment", "kind: StatefulSet", "kind: \"StatefulSet\" is not \"Deployment\""),
         ("kind: Deployment", "", "kind is missing"),
         ("apps/v1", "extensions/v1beta1", "apiVersion: \"extensions/v1beta1\" is not"),
-        ("spec:\n  replicas", "---\nspec:\n  replicas", "2 documents, not one"),
+        ("sizeLimit: 8Mi", "sizeLimit: 8Mi\n---\nkind: Service", "2 documents, not one"),
         ("replicas: 3", "replicas: many", "spec.replicas: invalid type: string \"many\""),
         ("replicas: 3", "replicas: 101", "spec.replicas: 101 is more than 100"),
         ("replicas: 3", "replicas: -1", "spec.replicas: invalid value"),
         ("- name: api\n", "- name: other\n        - name: api\n", "2 containers, not one"),
         ("      containers:", "      initContainers: []\n      containers:", "initContainers"),
-        ("httpGet: *health", "exec: {command: [ls]}", "livenessProbe.exec"),
+        (
+            "httpGet: *health",
+            "exec: {command: [ls]}",
+            "livenessProbe.exec: the demo cannot do this",
+        ),
         ("httpGet: *health", "grpc: {port: 8000}", "livenessProbe.grpc"),
         ("httpGet: *health", "tcpSocket: {port: http}", "livenessProbe.tcpSocket"),
         ("path: /health", "host: other", "livenessProbe.httpGet.host"),
@@ -247,9 +251,9 @@ fn a_manifest_that_it_cannot_heed_is_refused_by_name() {
         (MANIFEST, "[]", "apiVersion is missing"),
     ] {
         let file = changed("refused", &[(from, to)]);
-        let output =
-            Command::new(HOST).args(["demo", "--listen", "127.0.0.1:0", "--manifest", &file]);
-        let output = output.output().unwrap();
+        let mut demo = Command::new(HOST);
+        demo.args(["demo", "--listen", "127.0.0.1:0", "--manifest", &file]);
+        let output = demo.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             (output.status.code(), stderr.lines().count()),

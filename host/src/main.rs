@@ -36,7 +36,8 @@ const SPARE_CONNECTIONS: u64 = 4096;
 /// and POST /quit require; without one, anyone may use them. SPIN_VARIABLE_MAX_WAITS is how many waits
 /// (GET /wait) may begin in five seconds; more are refused with 503.
 #[derive(Parser)]
-#[command(name = "spin-on-k8s", version, args_conflicts_with_subcommands = true)]
+#[command(name = "spin-on-k8s", version)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Args {
     #[command(flatten)]
     serve: Serve,
@@ -68,8 +69,8 @@ enum Command {
 
 /// Runs replicas on this machine, restarts them as Kubernetes would, and serves them at one address.
 ///
-/// Probes, thresholds, settings and preStop come from the manifest. It shows what they make a kubelet
-/// do; it is not an orchestrator.
+/// Probes, thresholds, settings and preStop come from the manifest. The demo shows what they make a
+/// kubelet do; it is not an orchestrator.
 #[derive(clap::Args)]
 struct Demo {
     /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one

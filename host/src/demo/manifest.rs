@@ -1,7 +1,7 @@
 //! What the demo heeds of a deployment's manifest: what decides when a kubelet starts, probes and stops
 //! the containers.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -161,7 +161,9 @@ impl Manifest {
     /// # Errors
     /// If it is not one, or asks for what the demo cannot do. The error names the field.
     pub fn parse(yaml: &str) -> Result<Self> {
-        let mut document: Value = one("documents", serde_saphyr::from_multiple(yaml)?)?;
+        let options = serde_saphyr::options! { with_snippet: false };
+        let mut document: Value =
+            one("documents", serde_saphyr::from_multiple_with_options(yaml, options)?)?;
         for (field, only) in [("apiVersion", "apps/v1"), ("kind", "Deployment")] {
             let found = document.as_object_mut().and_then(|all| all.remove(field));
             let found = found.with_context(|| format!("{field} is missing"))?;
@@ -173,9 +175,10 @@ impl Manifest {
             serde_path_to_error::deserialize(serde_ignored::Deserializer::new(document, &mut note));
         let refused = |path: &&String| REFUSED.iter().any(|it| path.rsplit('.').next() == Some(it));
         if let Some(path) = ignored.iter().find(refused) {
-            bail!("{path}: the demo does not have this");
+            bail!("{path}: the demo cannot do this");
         }
-        let DeploymentSpec { replicas, template } = deployment?.spec;
+        let DeploymentSpec { replicas, template } =
+            deployment.map_err(|error| anyhow!(short(&error.to_string())))?.spec;
         let replicas = replicas.unwrap_or(1);
         ensure!(
             replicas <= MOST_REPLICAS,
@@ -194,11 +197,14 @@ fn one<T>(what: &str, mut all: Vec<T>) -> Result<T> {
     Ok(all.remove(0))
 }
 
-/// The path of a field without what is the same for all fields of the pod and its container.
+/// What begins with the path of a field, without what is the same for all fields of the pod and of its
+/// container.
 fn short(path: &str) -> String {
-    let path = path.replace(".?", "");
-    let pod = path.strip_prefix("spec.template.spec.").unwrap_or(&path);
-    pod.strip_prefix("containers.0.").unwrap_or(pod).to_owned()
+    let mut path = &*path.replace(".?", "");
+    for common in ["spec.template.spec.", "containers.0.", "containers[0]."] {
+        path = path.strip_prefix(common).unwrap_or(path);
+    }
+    path.to_owned()
 }
 
 impl Container {
