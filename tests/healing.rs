@@ -1,7 +1,11 @@
 //! The drill without a cluster: three replicas under a small kubelet, constant requests, and five
 //! faults. `tests/drill` does the same on a real cluster.
 
-use crate::support::{Api, HOST, exchange};
+use crate::support::{Api, HOST};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use spin_on_k8s_host::demo::container;
 use spin_on_k8s_host::demo::kubelet::{Kubelet, Pods};
 use spin_on_k8s_host::demo::manifest::Manifest;
 use spin_on_k8s_host::demo::service::Service;
@@ -84,14 +88,16 @@ impl Drill {
     /// Requests `target` through the Service, and counts the outcome; returns whether it was good.
     async fn request(&self, target: &str, body: &str) -> bool {
         let quitting = *self.quitting.lock().unwrap();
-        let (answer, retry) = match self.service.connect(quitting).await {
-            Ok((stream, retry)) => (exchange(stream, target).await, retry),
-            Err(refused) => (Err(refused), false),
+        let answer = async {
+            let (stream, retry) = self.service.connect(quitting).await?;
+            let request = Request::get(target).header("host", "x").body(Empty::<Bytes>::new())?;
+            let (head, body) = container::send(stream, request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            anyhow::Ok((retry, head.status.as_u16(), String::from_utf8_lossy(&body).into_owned()))
         };
-        let answer = answer.unwrap_or_default();
-        let refused = answer.starts_with("HTTP/1.1 503 ") && answer.contains("this replica begins");
-        let good =
-            answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("\r\n\r\n{body}"));
+        let (retry, status, answer) = answer.await.unwrap_or_default();
+        let refused = status == 503 && answer.contains("this replica begins");
+        let good = status == 200 && answer.starts_with(body);
         let mut requests = self.requests.lock().unwrap();
         requests.sent += 1;
         requests.retried += usize::from(retry);

@@ -204,15 +204,6 @@ pub async fn raw(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
     rest(&mut stream).await
 }
 
-/// The whole answer to a `GET`, the only one on this connection.
-pub async fn exchange(mut stream: TcpStream, target: &str) -> io::Result<String> {
-    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
-}
-
 /// Everything that `stream` still yields; a reset ends it just as an orderly end does.
 pub async fn rest(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
@@ -237,7 +228,12 @@ impl Process {
 
     /// Starts the command and waits until it serves.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::with_log(command, Stdio::piped())
+    }
+
+    /// The same, with this standard error.
+    pub fn with_log(command: &mut Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("Serving http://").expect("an address");
