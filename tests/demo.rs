@@ -246,7 +246,7 @@ fn a_manifest_that_it_cannot_heed_is_refused_by_name() {
         ("httpGet: *health", "grpc: {port: 8000}", "livenessProbe.grpc"),
         ("httpGet: *health", "tcpSocket: {port: http}", "livenessProbe.tcpSocket"),
         ("path: /health", "host: other", "livenessProbe.httpGet.host"),
-        ("path: /health", "scheme: HTTPS", "startupProbe.httpGet.scheme: unknown variant `HTTPS`"),
+        ("path: /health", "scheme: HTTPS", "livenessProbe.httpGet.scheme: unknown variant `HTTPS`"),
         ("port: http", "port: 9000", "startupProbe.httpGet.port: 9000 is not the container's"),
         (
             "failureThreshold: 4",

@@ -11,7 +11,7 @@ use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
 use spin_on_k8s_host::workers::Workers;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;

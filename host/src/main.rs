@@ -114,6 +114,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[tokio::main(flavor = "current_thread")]
 async fn demo(args: Demo) -> Result<()> {
     let listener = listen(&args.listen)?;
+    // Each replica takes two.
+    rlimit::increase_nofile_limit(u64::MAX)?;
     demo::run(listener, args.replicas, args.manifest.as_deref()).await
 }
 
