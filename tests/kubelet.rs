@@ -253,6 +253,19 @@ async fn a_container_that_cannot_start_backs_off_and_can_be_deleted() {
 }
 
 #[tokio::test]
+async fn a_program_that_is_missing_backs_off_and_can_be_deleted() {
+    let yaml =
+        "{apiVersion: apps/v1, kind: Deployment, spec: {template: {spec: {containers: [{}]}}}}";
+    let kubelet = Kubelet::new(Manifest::parse(yaml).unwrap(), "/missing").unwrap();
+    let mut pods = kubelet.pods.subscribe();
+    kubelet.create();
+    let restarted = pods.wait_for(|pods| pods[NAME].restarts == 1);
+    assert_eq!(timeout(PATIENCE, restarted).await.unwrap().unwrap()[NAME].last_exit, None);
+    kubelet.delete(NAME);
+    timeout(PATIENCE, pods.wait_for(Pods::is_empty)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn before_a_kill_the_hook_runs_and_readiness_is_still_probed() {
     let container = [
         liveness("/live/200/500", "failureThreshold: 1"),
