@@ -115,7 +115,7 @@ async fn open(demo: &Demo) -> Browser {
     demo.serves().await;
     let page = Browser::open(demo.api.url(), "demo").await;
     page.resize(920, 470).await;
-    page.see_alive(10).await;
+    page.see_alive(3).await;
     page
 }
 
@@ -129,9 +129,9 @@ async fn replicas_heal_in_view() {
     let unready = demo.awaits(&failed, "not ready", 0) - fault;
     let healed = demo.awaits(&failed, "ready", 1) - fault;
     println!("/fail: unready after {unready:.1?}, ready after {healed:.1?}");
-    page.read("#live", &format!("{failed} is back after ")).await;
-    page.see(&format!(".lane[data-replica={failed}] i[data-state=failing]")).await;
-    page.time("healed").await;
+    page.read("#live", &format!("{failed} healed after ")).await;
+    page.see(&format!(".lane[data-replica={failed}] i.failing")).await;
+    page.healed().await;
 
     let quit = page.inject("quit").await;
     let fault = Instant::now();
@@ -140,7 +140,7 @@ async fn replicas_heal_in_view() {
     let healed = demo.awaits(&quit, "ready", restarts) - fault;
     println!("/quit: ready after {healed:.1?}, restarts {restarts}");
     page.read("#events tbody tr:first-child", "/quit").await;
-    page.see(&format!(".lane[data-replica={quit}] i:last-child[data-state=alive]")).await;
+    page.see(&format!(".lane[data-replica={quit}] i.alive:last-child")).await;
     assert_eq!(demo.end(Signal::INT).await, Some(0));
 }
 
@@ -150,11 +150,11 @@ async fn replicas_heal_in_view() {
 async fn pictures() {
     let demo = Demo::start();
     let page = open(&demo).await;
-    page.see_alive(60).await;
+    page.see_alive(20).await;
     let failed = page.inject("fail").await;
-    page.client.execute("scrollTo(0, 125)", vec![]).await.unwrap();
+    page.client.execute("scrollTo(0, 95)", vec![]).await.unwrap();
     let mut beat = interval(Duration::from_millis(500));
-    let healed = format!("{failed} is back after ");
+    let healed = format!("{failed} healed after ");
     for frame in 0.. {
         assert!(frame < 100, "it never heals");
         beat.tick().await;
@@ -165,8 +165,8 @@ async fn pictures() {
         }
     }
     page.inject("quit").await;
-    for polls in [180, 240] {
-        page.see(&format!("i[data-state]:nth-last-child(n+{polls})")).await;
+    for polls in [60, 80] {
+        page.see(&format!("i:nth-last-child({polls})")).await;
     }
     page.client.execute("scrollTo(0, 0)", vec![]).await.unwrap();
     page.resize(1100, 800).await;
