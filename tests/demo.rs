@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::start_up::assert_errors_are_one_clear_line;
-use crate::support::{Api, HOST, PATIENCE, Process};
+use crate::support::{Api, HOST, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -180,17 +180,6 @@ async fn a_killed_demo_leaves_nothing_behind() {
     assert_eq!(demo.end(Signal::KILL).await, None);
 }
 
-#[tokio::test]
-async fn a_log_that_cannot_be_written_stops_nothing() {
-    for log in [Some(closed_pipe()), full_disk()].into_iter().flatten() {
-        let mut server = Process::with_log(&mut Process::command(), log);
-        assert_eq!(server.api.send("POST", "/fail").await.status, 200);
-        assert_eq!(server.api.get("/health").await.status, 500);
-        assert_eq!(server.api.send("POST", "/quit").await.status, 202);
-        assert_eq!(server.child.wait().unwrap().code(), Some(0));
-    }
-}
-
 const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 
 /// Writes the deployment's manifest with `from` replaced, which must be in it; returns the file's name.
@@ -272,36 +261,6 @@ fn a_manifest_that_it_cannot_heed_is_refused_by_name() {
             "{said}: {stderr}"
         );
         assert!(stderr.contains(&format!("{file}: ")) && stderr.contains(said), "{said}: {stderr}");
-    }
-}
-
-/// What nobody reads any more.
-fn closed_pipe() -> Stdio {
-    std::io::pipe().unwrap().1.into()
-}
-
-/// A file on a full disk, where the system has one.
-fn full_disk() -> Option<Stdio> {
-    let full = fs::File::options().write(true).open("/dev/full");
-    full.map(Into::into).inspect_err(|_| println!("SKIPPED: /dev/full, which is not here")).ok()
-}
-
-#[test]
-fn output_that_cannot_be_written_ends_either_program_in_order() {
-    for args in [&["demo"][..], &[]] {
-        let run = |output: Stdio| {
-            let mut program = Command::new(HOST);
-            program.env("SPIN_VARIABLE_CHAOS_TOKEN", "x").args(args);
-            program.args(["--listen", "127.0.0.1:0"]).stdout(output);
-            let ended = program.output().unwrap();
-            (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
-        };
-        assert_eq!(run(closed_pipe()), (Some(0), String::new()), "{args:?}");
-
-        let Some(full) = full_disk() else { continue };
-        let (code, said) = run(full);
-        assert_eq!((code, said.lines().count()), (Some(1), 1), "{args:?}: {said}");
-        assert!(said.starts_with("spin-on-k8s: cannot write to standard output: "), "{said}");
     }
 }
 

@@ -189,14 +189,19 @@ fn unwritable() -> Vec<Stdio> {
 #[test]
 fn it_ends_without_a_panic_when_it_cannot_write() {
     let expected = [(0, ""), (1, "spin-on-k8s: cannot write to standard output: ")];
-    for (stdout, (code, says)) in unwritable().into_iter().zip(expected) {
-        let mut command = Process::command();
-        command.env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame");
-        let output = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
-        let output = output.wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.starts_with(says) && stderr.lines().count() == code as usize, "{stderr}");
+    for args in [&[][..], &["demo", "--listen", "127.0.0.1:0"]] {
+        for (stdout, (code, says)) in unwritable().into_iter().zip(expected) {
+            let mut command = Process::command();
+            command.args(args).env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame");
+            let output = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+            let output = output.wait_with_output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{stderr}");
+            assert!(
+                stderr.starts_with(says) && stderr.lines().count() == code as usize,
+                "{stderr}"
+            );
+        }
     }
 }
 
