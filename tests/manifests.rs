@@ -7,12 +7,11 @@ use std::fs;
 /// Seconds that `GET /wait` takes.
 const WAIT: i64 = 5;
 
-/// What `kubectl apply -f k8s` takes.
+/// What `kubectl apply -f k8s` takes. There are no folders, since other tools would descend into them.
 pub fn manifests() -> Vec<String> {
     let entries = fs::read_dir(format!("{ROOT}/k8s")).unwrap().map(|entry| entry.unwrap());
-    let files = entries.filter(|entry| entry.path().is_file());
     let mut paths: Vec<_> =
-        files.map(|file| format!("k8s/{}", file.file_name().display())).collect();
+        entries.map(|entry| format!("k8s/{}", entry.file_name().display())).collect();
     paths.sort();
     paths
 }
@@ -84,6 +83,17 @@ fn names_match() {
     let backend = &ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"];
     assert_eq!(backend["name"], service["metadata"]["name"]);
     assert_eq!(backend["port"]["name"], service["spec"]["ports"][0]["name"]);
+}
+
+/// It assigns a user and groups, and its default policy refuses others. The image names a user.
+#[test]
+fn openshift_may_choose_the_user() {
+    let (pod, container) = (pod(), container());
+    for security in [&pod["securityContext"], &container["securityContext"]] {
+        for field in ["runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"] {
+            assert!(security.get(field).is_none(), "{field}");
+        }
+    }
 }
 
 #[test]
