@@ -90,8 +90,8 @@ fn another_folder_home_and_environment_make_no_difference() {
     // A path with a space, and a date that is not Git's.
     let (folder, home) = (copy("else where"), home("home"));
     run(&format!("TZ=UTC touch -t 197001010000.01 '{folder}/Cargo.toml'"));
-    run(&format!("{ENVIRONMENT} CARGO_HOME={home} make -C '{folder}' dist"));
     run("SOURCE_DATE_EPOCH=1 make dist");
+    run(&format!("{ENVIRONMENT} CARGO_HOME={home} make -C '{folder}' dist"));
     let dist = format!("{ROOT}/target/dist");
     let made = |name: &str| fs::read_to_string(format!("{dist}/{name}")).unwrap();
     let sums = made("SHA256SUMS");
