@@ -240,7 +240,7 @@ async fn while_it_starts_up_its_end_and_its_deletion_are_noticed() {
 
 #[tokio::test]
 async fn a_container_that_cannot_start_backs_off_and_can_be_deleted() {
-    for (script, code) in [("exit 2", 2), ("echo No; exit 5", 5)] {
+    for (script, code) in [("exit 2", 2), ("trap '' TERM; echo No; exit 5", 5)] {
         let node = Node::run(script, "", "").await;
         node.until(|pod| pod.restarts == 1).await;
         // The second restart would come after ten seconds.
