@@ -36,10 +36,11 @@ fn main() -> io::Result<()> {
     fs::write(out.join("list.txt"), list(&serde_json::from_str(&openapi)?))
 }
 
-/// Reads a file of this package.
+/// Reads a text file of this package, with the same line ends on every machine: a browser that checks a
+/// script's hash also takes CRLF, as in checkouts of Git for Windows, for LF.
 fn read(path: &str) -> io::Result<String> {
     println!("cargo::rerun-if-changed={path}");
-    fs::read_to_string(path)
+    Ok(fs::read_to_string(path)?.replace("\r\n", "\n"))
 }
 
 /// Compresses `text` into a file, and describes that in another one, as `src/documents.rs` wants it.

@@ -32,19 +32,30 @@ pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
 /// `Origin`.
 ///
 /// Other clients, such as curl or a kubelet, send neither.
+///
+/// `X-Forwarded-Host` does not count, although a proxy that replaces `Host` may put the original there:
+/// a page can set it, too, as soon as some proxy answers its preflight with leave to do so. A proxy has to
+/// pass `Host` on.
 fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> bool {
     match (site, origin) {
         ([], []) => false,
         ([], [origin]) => {
-            let host_of = |scheme: &[u8]| origin.strip_prefix(scheme);
-            let origin = host_of(b"http://").or_else(|| host_of(b"https://"));
-            !origin
-                .zip(host)
-                .is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host.as_bytes()))
+            let origin = std::str::from_utf8(origin).ok();
+            !origin.zip(host).is_some_and(|(origin, host)| is_origin_of(origin, host))
         }
         ([site], _) => !matches!(site.as_slice(), b"same-origin" | b"none"),
         _ => true,
     }
+}
+
+/// Whether `origin` is `host` with a scheme in front. Either may leave out the scheme's own port: a
+/// browser does, a proxy need not. Which scheme it is does not matter, since TLS may end at a proxy.
+fn is_origin_of(origin: &str, host: &str) -> bool {
+    [("http://", ":80"), ("https://", ":443")].into_iter().any(|(scheme, port)| {
+        let bare = |authority| str::strip_suffix(authority, port).unwrap_or(authority);
+        let is_host = |authority| bare(authority).eq_ignore_ascii_case(bare(host));
+        origin.strip_prefix(scheme).is_some_and(is_host)
+    })
 }
 
 /// Whether `credentials` has exactly one value, and that is the bearer `token`, which is not empty.
@@ -106,5 +117,24 @@ mod tests {
         assert!(refused(&[], &[""]));
         assert!(refused(&[], &["http://here:8000", "http://here:8000"]));
         assert!(super::is_cross_origin(&[], &values(&["http://here:8000"]), None));
+    }
+
+    #[test]
+    fn a_default_port_is_no_other_origin() {
+        use super::is_origin_of;
+        assert!(is_origin_of("http://lab.example", "lab.example:80"));
+        assert!(is_origin_of("http://lab.example:80", "lab.example"));
+        assert!(is_origin_of("https://lab.example", "LAB.example:443"));
+        assert!(is_origin_of("https://Lab.Example:443", "lab.example"));
+        assert!(is_origin_of("http://[::1]", "[::1]:80"));
+        assert!(is_origin_of("https://[FE80::80]:443", "[fe80::80]"));
+        assert!(!is_origin_of("http://lab.example", "lab.example:443"));
+        assert!(!is_origin_of("https://lab.example", "lab.example:80"));
+        assert!(!is_origin_of("http://lab.example:8080", "lab.example"));
+        assert!(!is_origin_of("http://lab.example", "lab.example:8080"));
+        assert!(!is_origin_of("http://[::1]", "[::2]:80"));
+        assert!(!is_origin_of("http://[fe80::80]", "[fe80:]"));
+        assert!(!is_origin_of("ftp://lab.example", "lab.example"));
+        assert!(!is_origin_of("lab.example", "lab.example"));
     }
 }

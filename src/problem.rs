@@ -40,7 +40,8 @@ impl From<Problem> for Answer {
             Problem::Unauthorized => replica::sign(json(401, "401 - Unauthorized", None))
                 .with_header("www-authenticate", "Bearer"),
             Problem::Forbidden => {
-                let detail = "a page of another origin may not do this";
+                let detail = "a page of another origin may not do this; if it is this server's own page, \
+                    a proxy has replaced Host, and must pass it on (nginx: proxy_set_header Host $http_host)";
                 replica::sign(json(403, "403 - Forbidden", Some(detail.into())))
             }
             Problem::NotFound => json(404, "404 - Resource Not Found", None),

@@ -2,8 +2,10 @@
 //! holds the answers to it with all of its checks.
 
 use crate::support::{Process, ROOT};
+use serde_json::Value;
 use std::fs;
 use std::process::Command;
+use url::Url;
 
 /// A file, because schemathesis would leave out the path from which it loaded the document.
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/openapi.json");
@@ -57,6 +59,15 @@ fn run(tool: &str, args: &[&str]) -> String {
 #[test]
 fn the_document_is_valid() {
     run("openapi-spec-validator", &[DOCUMENT]);
+}
+
+/// What generated clients and Postman ask unless they are told otherwise. openapi-generator makes
+/// `http://.` of a relative URL, and swagger-typescript-api leaves variables as they are.
+#[test]
+fn the_first_server_is_an_absolute_url() {
+    let document: Value = serde_json::from_str(&fs::read_to_string(DOCUMENT).unwrap()).unwrap();
+    let server = document["servers"][0]["url"].as_str().unwrap();
+    assert!(Url::parse(server).is_ok(), "{server}");
 }
 
 #[tokio::test]
