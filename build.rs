@@ -15,9 +15,9 @@ const TAIL: usize = 8;
 
 fn main() -> io::Result<()> {
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32") {
-        // The default stack of 1 MiB would be most of every instance's memory. With this one, nearly
-        // three times what the deepest call takes, an instance starts with a single page of 64 KiB.
-        // It is set here because RUSTFLAGS would override .cargo/config.toml.
+        // The default stack of 1 MiB would be most of every instance's memory. With this one, an instance
+        // starts with a single page of 64 KiB. It is set here because RUSTFLAGS would override
+        // .cargo/config.toml.
         println!("cargo::rustc-link-arg=-zstack-size=32768");
     }
     let out = PathBuf::from(env::var("OUT_DIR").expect("Cargo sets it"));
