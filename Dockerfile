@@ -27,6 +27,9 @@ LABEL org.opencontainers.image.title="spin-on-k8s" \
       org.opencontainers.image.description="A tiny HTTP API in one WebAssembly component: fail it, kill it, and watch Kubernetes heal it" \
       org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY spin.k8s.toml /spin.toml
-COPY --from=build /target/wasm32-wasip2/release/spin_on_k8s.wasm \
-                  /target/wasm32-wasip2/release/lifeline.wasm /target/wasm32-wasip2/release/
+# containerd starts nothing without a command, although the shim does not heed it.
+ENTRYPOINT ["/"]
+# Readable, whatever the umask was when the source was checked out.
+COPY --chmod=444 spin.k8s.toml /spin.toml
+COPY --from=build --chmod=444 /target/wasm32-wasip2/release/spin_on_k8s.wasm \
+                              /target/wasm32-wasip2/release/lifeline.wasm /target/wasm32-wasip2/release/

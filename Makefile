@@ -20,7 +20,7 @@ build: components ## Build the components, and the host that carries one of them
 # home; the flag takes the place of RUSTFLAGS, and is not split at spaces. And spin-sdk, which says from which
 # commit it was built, does not take another repository's that has Cargo's home in it.
 CARGO_HOME ?= $(HOME)/.cargo
-components: export CARGO_ENCODED_RUSTFLAGS = --remap-path-prefix=$(CARGO_HOME)=/cargo
+components archive: export CARGO_ENCODED_RUSTFLAGS = --remap-path-prefix=$(CARGO_HOME)=/cargo
 components: export GIT_CEILING_DIRECTORIES = $(CARGO_HOME)
 components: ## Build the components alone
 	@scripts/toolchain

@@ -84,27 +84,28 @@ impl Browser {
         }
     }
 
-    /// Waits until the page has seen each of [`NAMES`] alive `polls` polls ago, or earlier.
-    pub async fn see_alive(&self, polls: u32) {
+    /// Waits until each of [`NAMES`] has been seen alive that many times.
+    pub async fn see_alive(&self, times: u32) {
         for name in NAMES {
-            let alive = format!("i[data-state=alive]:nth-last-child(n+{polls})");
-            self.see(&format!(".lane[data-replica='{name}'] {alive}")).await;
+            self.see(&format!(".lane[data-replica='{name}'] i.alive:nth-last-child({times})"))
+                .await;
         }
     }
 
-    /// A time in the newest row of the table of faults, in seconds.
-    pub async fn time(&self, column: &str) -> f64 {
-        let text = self.text(&format!("#events tbody tr:first-child td.{column}")).await;
+    /// What the newest row of the table of faults has as the time until its replica was healed, in seconds.
+    pub async fn healed(&self) -> f64 {
+        let text = self.text("#events tbody tr:first-child td:last-child").await;
         text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
     }
 
-    /// Injects a fault by its button, and confirms; returns the replica that got it.
-    pub async fn inject(&self, panel: &str) -> String {
-        self.click(&format!("#{panel} button:not(.copy)")).await;
+    /// Injects a fault, `fail` or `quit`, by its button, and confirms; returns the replica that got it.
+    pub async fn inject(&self, fault: &str) -> String {
+        self.click(&format!("[value={fault}]")).await;
         self.see("#confirm[open]").await;
-        self.click("#confirm button[value=yes]").await;
-        self.read(&format!("#{panel} output"), "x-replica").await;
-        let output = self.text(&format!("#{panel} output")).await;
+        self.click("[value=yes]").await;
+        let output = format!("#{fault} output");
+        self.read(&output, "x-replica").await;
+        let output = self.text(&output).await;
         let replica = output.lines().find_map(|line| line.strip_prefix("x-replica: "));
         replica.expect("the replica that got it").into()
     }
@@ -128,6 +129,12 @@ impl Browser {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// Has every page that is opened from now on run `script` before its own.
+    pub async fn prepend(&self, script: &str) {
+        let source = json!({ "source": script });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
     }
 
     async fn devtools(&self, command: &'static str, parameters: Value) {

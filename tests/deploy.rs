@@ -1,11 +1,11 @@
 //! From source to a running deployment, with a real registry. There is no cluster: kubectl is a script that
 //! keeps what it is told, and has the real one do what needs no cluster. Nor is there a docker with an engine.
 
-use crate::image::{Layout, Registry};
+use crate::image::Registry;
 use crate::manifests::manifests;
-use crate::release::copy;
+use crate::release::{built, copy};
 use crate::support::{ROOT, run, shell};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 
 /// A cluster, as far as make sees one, in a fresh copy of the source.
@@ -16,9 +16,13 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// In a folder of that name. `replies` are cases of a shell's: what it says, and how the command ends.
+    /// In a folder of that name, with nothing built. `replies` are cases of a shell's: what kubectl says, and
+    /// how it ends.
     fn new(name: &str, replies: &str) -> Self {
-        let source = copy(name);
+        Self::of(copy(name), replies)
+    }
+
+    fn of(source: String, replies: &str) -> Self {
         let cluster = Self { bin: format!("{source}/.bin"), source };
         fs::create_dir(&cluster.bin).unwrap();
         let Self { bin, .. } = &cluster;
@@ -85,12 +89,7 @@ const HAS_CLASS: &str = "*'get runtimeclass'*) echo runtimeclass.node.k8s.io/was
 
 #[test]
 fn what_was_built_here_runs_from_a_registry() {
-    let cluster = Cluster::new("cluster", HAS_CLASS);
-    run(&format!(
-        "cd {} && mkdir -p target/wasm32-wasip2/release &&
-         cp {ROOT}/target/wasm32-wasip2/release/*.wasm target/wasm32-wasip2/release",
-        cluster.source
-    ));
+    let cluster = Cluster::of(built("cluster"), HAS_CLASS);
     let registry = Registry::start("registry-for-cluster");
     let repository = format!("{}/team/api", registry.address);
     let trusted = format!("{}/registries.conf", cluster.bin);
@@ -105,7 +104,9 @@ fn what_was_built_here_runs_from_a_registry() {
     run(&format!("buildah rmi {repository}:v1"));
 
     let others = manifests().into_iter().filter(|path| path != "k8s/deployment.yaml");
-    let digest = Layout::of(&format!("docker://{repository}:v1"), "deployed").digest();
+    let digest = "skopeo inspect --tls-verify=false --format {{.Digest}} docker://";
+    let digest = run(&[digest, &repository, ":v1"].concat());
+    let image = format!("{repository}@{}", digest.trim());
     let mut told = cluster.kubectl_told();
     told[2..4].sort(); // they run at the same time
     assert_eq!(
@@ -114,11 +115,11 @@ fn what_was_built_here_runs_from_a_registry() {
             "get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name".into(),
             format!("apply -f {}", others.collect::<Vec<_>>().join(" -f ")),
             "apply -f -".into(),
-            format!("set image --local -f k8s/deployment.yaml api={repository}@{digest} -o yaml"),
+            format!("set image --local -f k8s/deployment.yaml api={image} -o yaml"),
             "rollout status deployment/spin-on-k8s --timeout 3m".into(),
         ]
     );
-    assert_eq!(cluster.image(), format!("{repository}@{digest}"));
+    assert_eq!(cluster.image(), image);
 }
 
 #[test]
@@ -167,24 +168,16 @@ fn an_image_that_no_node_can_pull_is_refused_in_a_line() {
         assert_eq!(said.lines().count(), 2, "{said}"); // the last one is make's own
     }
     assert_eq!(cluster.kubectl_told().len(), 6, "it was asked for the class alone");
-}
-
-#[test]
-fn a_docker_without_buildkit_is_refused() {
-    let cluster = Cluster::new("cluster-without-buildkit", HAS_CLASS);
     cluster.tool("docker", "[ $1 = version ] && echo 28.2.2");
     let said = cluster.make("image").unwrap_err();
-    assert!(
-        said.starts_with("make: docker needs BuildKit for this: install docker-buildx"),
-        "{said}"
-    );
+    assert!(said.starts_with("make: docker needs BuildKit for this"), "{said}");
 }
 
 #[test]
 fn a_cluster_without_the_runtime_class_is_told_the_two_ways_to_it() {
     let cluster = Cluster::new("cluster-without-class", "");
     let said = cluster.make("deploy IMAGE=localhost:5000/team/api:v1").unwrap_err();
-    for way in ["runtime-class-manager", "kubectl apply -f k8s/runtimeclass"] {
+    for way in ["runtime-class-manager", "kubectl apply -f spinkube/runtimeclass.yaml"] {
         assert!(said.contains(way), "{said}");
     }
     assert_eq!(cluster.kubectl_told().len(), 1, "nothing is built for it, and nothing applied");
@@ -212,8 +205,33 @@ fn pods_and_events_say_why_a_rollout_fails() {
 }
 
 #[test]
-fn it_is_removed_as_a_whole() {
-    let cluster = Cluster::new("cluster-to-leave", "");
-    cluster.make("undeploy").unwrap();
-    assert_eq!(cluster.kubectl_told(), ["delete --ignore-not-found -f k8s"]);
+fn a_drill_gives_its_ingress_the_host_and_class_where_it_sends_the_traffic() {
+    // It ends when it applies the ingress.
+    let replies = format!(
+        "*'patch --local'*) exec {ROOT}/target/venv/bin/kubectl \"$@\" ;;
+         *'-f -') cat >\"${{0%/*}}/ingress.yaml\"; [ \"$1\" = create ] ;;"
+    );
+    let cluster = Cluster::new("cluster-to-drill", &[HAS_CLASS, &replies].join("\n"));
+    for (base_url, class, expected) in [
+        ("http://host/", "", json!({ "host": "host" })),
+        ("https://me:pw@Lab.Example:8443/", "", json!({ "host": "lab.example", "tls": [{}] })),
+        ("http://192.0.2.1:8000", "nginx", json!({ "class": "nginx" })),
+        ("http://[2001:db8::1]:8000", "", json!({})),
+    ] {
+        let Cluster { source, bin } = &cluster;
+        let settings = format!("PATH={bin}:$PATH BASE_URL={base_url} INGRESS_CLASS={class}");
+        let output = shell(&format!("{settings} {source}/tests/drill"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let ingress = fs::read_to_string(format!("{bin}/ingress.yaml")).unwrap();
+        let ingress: Value = serde_saphyr::from_str(&ingress).unwrap();
+        let spec = &ingress["spec"];
+        for (field, value) in [
+            ("host", &spec["rules"][0]["host"]),
+            ("class", &spec["ingressClassName"]),
+            ("tls", &spec["tls"]),
+        ] {
+            assert_eq!(value, &expected[field], "{field} for {base_url}: {said}");
+        }
+    }
 }

@@ -1,7 +1,11 @@
 //! The drill without a cluster: three replicas under a small kubelet, constant requests, and five
 //! faults. `tests/drill` does the same on a real cluster.
 
-use crate::support::{Api, HOST, exchange};
+use crate::support::{Api, HOST};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use spin_on_k8s_host::demo::container;
 use spin_on_k8s_host::demo::kubelet::{Kubelet, Pods};
 use spin_on_k8s_host::demo::manifest::Manifest;
 use spin_on_k8s_host::demo::service::Service;
@@ -22,6 +26,8 @@ const HEALING: Duration = Duration::from_secs(60);
 const WAITING: u32 = 120;
 /// How long a `/wait` takes.
 const WAIT: Duration = Duration::from_secs(5);
+/// Clients of a flood: more than the instances of three replicas, for a fifth of the load.
+const FLOODING: usize = 480;
 /// How long a flood takes: longer than the patience of readiness and liveness.
 const FLOOD: Duration = Duration::from_secs(20);
 
@@ -48,6 +54,7 @@ struct Drill {
 impl Drill {
     /// Deploys three replicas, waits until they are ready, and starts the traffic.
     async fn start(manifest: &str) -> Arc<Self> {
+        rlimit::increase_nofile_limit(u64::MAX).unwrap();
         let kubelet = Kubelet::new(Manifest::parse(manifest).unwrap(), HOST).unwrap();
         let pods = kubelet.pods.subscribe();
         let drill = Arc::new(Self {
@@ -84,14 +91,16 @@ impl Drill {
     /// Requests `target` through the Service, and counts the outcome; returns whether it was good.
     async fn request(&self, target: &str, body: &str) -> bool {
         let quitting = *self.quitting.lock().unwrap();
-        let (answer, retry) = match self.service.connect(quitting).await {
-            Ok((stream, retry)) => (exchange(stream, target).await, retry),
-            Err(refused) => (Err(refused), false),
+        let answer = async {
+            let (stream, retry) = self.service.connect(quitting).await?;
+            let request = Request::get(target).header("host", "x").body(Empty::<Bytes>::new())?;
+            let (head, body) = container::send(stream, request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            anyhow::Ok((retry, head.status.as_u16(), String::from_utf8_lossy(&body).into_owned()))
         };
-        let answer = answer.unwrap_or_default();
-        let refused = answer.starts_with("HTTP/1.1 503 ") && answer.contains("this replica begins");
-        let good =
-            answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("\r\n\r\n{body}"));
+        let (retry, status, answer) = answer.await.unwrap_or_default();
+        let refused = status == 503 && answer.contains("this replica begins");
+        let good = status == 200 && answer.starts_with(body);
         let mut requests = self.requests.lock().unwrap();
         requests.sent += 1;
         requests.retried += usize::from(retry);
@@ -140,8 +149,7 @@ impl Drill {
     /// More clients than the replicas have instances keep asking for `/wait`. Returns whether all
     /// replicas stayed ready, and the requests.
     async fn flood(self: &Arc<Self>) -> (bool, Requests) {
-        rlimit::increase_nofile_limit(u64::MAX).unwrap();
-        let clients: Vec<_> = (0..2400)
+        let clients: Vec<_> = (0..FLOODING)
             .map(|_| {
                 let drill = self.clone();
                 tokio::spawn(async move {
@@ -222,44 +230,53 @@ fn all_ready(pods: &Pods) -> bool {
 async fn every_fault_heals_and_no_request_is_lost() {
     let drill = Drill::start(MANIFEST).await;
     println!("| fault | unready | replaced | all ready | sent | lost | retried | refused |");
-    for (healed, requests) in [
-        drill.fail().await,
-        drill.quit().await,
-        drill.rolling_restart().await,
-        drill.evict().await,
-        drill.flood().await,
-    ] {
+    for (healed, requests) in
+        [drill.fail().await, drill.quit().await, drill.rolling_restart().await, drill.evict().await]
+    {
         assert!(healed && requests.sent > 0 && requests.lost == 0, "{requests:?}");
     }
 }
 
-/// The manifest with `from` replaced, which must be in it.
-fn broken(from: &str, to: &str) -> String {
-    assert!(MANIFEST.contains(from), "{from}");
-    MANIFEST.replace(from, to)
+/// A manifest with `from` replaced, which must be in it.
+fn changed(manifest: &str, from: &str, to: &str) -> String {
+    assert!(manifest.contains(from), "{from}");
+    manifest.replace(from, to)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_readiness_requests_are_lost() {
-    let manifest = broken("readinessProbe:", "readinessProbe: null\n          unused:");
+    let manifest = changed(MANIFEST, "readinessProbe:", "readinessProbe: null\n          unused:");
     let drill = Drill::start(&manifest).await;
     assert_ne!(drill.fail().await.1.lost, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_pre_stop_requests_are_lost() {
-    let drill = Drill::start(&broken("seconds: 7", "seconds: 0")).await;
+    let drill = Drill::start(&changed(MANIFEST, "seconds: 7", "seconds: 0")).await;
     assert_ne!(drill.rolling_restart().await.1.lost, 0);
 }
 
+/// The manifest for a fifth of the load, since it is not this machine that the flood shall test.
+fn small() -> String {
+    changed(&changed(MANIFEST, r#""500""#, r#""100""#), r#""200""#, r#""40""#)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_admission_a_flood_costs_requests() {
-    let drill = Drill::start(&broken("name: MAX_WAITS", "name: UNUSED")).await;
+async fn a_flood_is_refused_and_costs_nothing_else() {
+    let drill = Drill::start(&small()).await;
+    let (ready, requests) = drill.flood().await;
+    assert!(ready && requests.refused > 0 && requests.lost == 0, "{requests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_max_waits_a_flood_costs_requests() {
+    let drill = Drill::start(&changed(&small(), "name: MAX_WAITS", "name: UNUSED")).await;
     assert_ne!(drill.flood().await.1.lost, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_probe_that_spin_answers_itself_never_heals() {
-    let drill = Drill::start(&broken("path: /health", "path: /.well-known/spin/health")).await;
+    let drill =
+        Drill::start(&changed(MANIFEST, "path: /health", "path: /.well-known/spin/health")).await;
     assert!(!drill.fail().await.0);
 }

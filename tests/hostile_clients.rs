@@ -1,6 +1,6 @@
 //! Clients that misbehave or come in large numbers, and the limits that stop them.
 
-use crate::support::{Host, PATIENCE, rest, with_wait_in_flight};
+use crate::support::{Api, Host, PATIENCE, rest, with_wait_in_flight};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use spin_on_k8s_host::guest::Code;
@@ -9,10 +9,25 @@ use spin_on_k8s_host::server::Limits;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{interval, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 async fn host(limits: Limits) -> Host {
     Host::within(Code::CARRIED, KeyValue::new(["default"]), 1, limits).await
+}
+
+/// What clients send before they leave a connection as it is: nothing, half a head, half a body.
+const HELD: [&str; 4] = [
+    "",
+    "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n",
+    "POST /fail HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1",
+    "POST /health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n9\r\n1",
+];
+
+/// Opens a connection, and sends one of these.
+async fn hold(host: &Host, held: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(host.address).await.unwrap();
+    stream.write_all(held.as_bytes()).await.unwrap();
+    stream
 }
 
 /// Limits short enough for a test to wait for.
@@ -75,6 +90,66 @@ async fn more_connections_than_allowed_are_refused_at_once() {
     // The server notices their end in its own time.
     let served = async { while host.api.get("/parity?int=7").await.status != 200 {} };
     timeout(PATIENCE, served).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_hold_nobody_up() {
+    for held in HELD {
+        let host = host(Limits { connections: 1, refusals: 8, ..Limits::default() }).await;
+        let _place = hold(&host, "").await;
+        let mut clients = Vec::new();
+        for _ in 0..100 {
+            clients.push(hold(&host, held).await);
+        }
+        let start = Instant::now();
+        for _ in 0..10 {
+            Api::new(host.api.url()).assert_healthy().await;
+        }
+        // It takes milliseconds, but more on a busy machine; any of these clients has ten seconds.
+        assert!(start.elapsed().as_secs_f64() < 2.0, "{held:?}: {:?}", start.elapsed());
+        assert!(host.stop().await.as_secs_f64() < 5.0, "{held:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_those_who_ask_late() {
+    let host = host(Limits { connections: 1, refusals: 8, ..Limits::default() }).await;
+    let _place = hold(&host, "").await;
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        clients.push(hold(&host, "").await);
+    }
+    sleep(Duration::from_secs(1)).await;
+    for mut client in clients {
+        // All but a few had to give way, and were told before they asked.
+        let _ = client.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let answer = rest(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:?}");
+        assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_guests_but_for_no_client() {
+    let host = host(Limits::default()).await;
+    let mut clients = Vec::new();
+    for held in HELD {
+        clients.push(hold(&host, held).await);
+    }
+    let wait = with_wait_in_flight(&host.api).await;
+    let took = host.stop().await.as_secs_f64();
+    assert!((3.0..8.0).contains(&took), "{took}");
+    assert_eq!(wait.await.unwrap(), Some(200));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let host = host(hasty()).await;
+    let mut stream = hold(&host, "").await;
+    let requests = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+    timeout(PATIENCE, asking).await.expect("an end");
+    host.api.assert_healthy().await;
 }
 
 #[tokio::test]

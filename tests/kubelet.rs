@@ -240,7 +240,7 @@ async fn while_it_starts_up_its_end_and_its_deletion_are_noticed() {
 
 #[tokio::test]
 async fn a_container_that_cannot_start_backs_off_and_can_be_deleted() {
-    for (script, code) in [("exit 2", 2), ("echo No; exit 5", 5)] {
+    for (script, code) in [("exit 2", 2), ("trap '' TERM; echo No; exit 5", 5)] {
         let node = Node::run(script, "", "").await;
         node.until(|pod| pod.restarts == 1).await;
         // The second restart would come after ten seconds.
@@ -250,6 +250,19 @@ async fn a_container_that_cannot_start_backs_off_and_can_be_deleted() {
         node.delete().await;
         assert!(start.elapsed() < Duration::from_secs(9));
     }
+}
+
+#[tokio::test]
+async fn a_program_that_is_missing_backs_off_and_can_be_deleted() {
+    let yaml =
+        "{apiVersion: apps/v1, kind: Deployment, spec: {template: {spec: {containers: [{}]}}}}";
+    let kubelet = Kubelet::new(Manifest::parse(yaml).unwrap(), "/missing").unwrap();
+    let mut pods = kubelet.pods.subscribe();
+    kubelet.create();
+    let restarted = pods.wait_for(|pods| pods[NAME].restarts == 1);
+    assert_eq!(timeout(PATIENCE, restarted).await.unwrap().unwrap()[NAME].last_exit, None);
+    kubelet.delete(NAME);
+    timeout(PATIENCE, pods.wait_for(Pods::is_empty)).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
 use crate::start_up::assert_errors_are_one_clear_line;
-use crate::support::{Api, Process, with_wait_in_flight};
+use crate::support::{Api, HOST, Process, with_wait_in_flight};
 use rustix::process::Signal;
+use std::fs::File;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 #[tokio::test]
@@ -171,6 +173,71 @@ async fn a_max_waits_that_is_not_a_number_is_reported() {
     assert_eq!(answer.status, 500);
     assert_eq!(answer.json("detail"), "max_waits is not a whole number: 'many'");
     process.api.assert_healthy().await;
+}
+
+/// What nobody can write to: a pipe that nobody reads, and a full disk.
+fn unwritable() -> Vec<Stdio> {
+    let (_, closed) = std::io::pipe().unwrap();
+    let mut all = vec![closed.into()];
+    match File::options().write(true).open("/dev/full") {
+        Ok(full) => all.push(full.into()),
+        Err(error) => println!("SKIPPED: /dev/full: {error}"),
+    }
+    all
+}
+
+#[test]
+fn it_ends_without_a_panic_when_it_cannot_write() {
+    let expected = [(0, ""), (1, "spin-on-k8s: cannot write to standard output: ")];
+    for args in [&[][..], &["demo", "--listen", "127.0.0.1:0"]] {
+        for (stdout, (code, says)) in unwritable().into_iter().zip(expected) {
+            let mut command = Process::command();
+            command.args(args).env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame");
+            let output = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+            let output = output.wait_with_output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{stderr}");
+            assert!(
+                stderr.starts_with(says) && stderr.lines().count() == code as usize,
+                "{stderr}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    for stderr in unwritable() {
+        let mut process = Process::with(&mut Process::command(), stderr);
+        for (path, status) in [("/fail", 200), ("/quit", 202)] {
+            assert_eq!(process.api.send("POST", path).await.status, status);
+        }
+        assert_eq!(process.end().await.0, Some(0));
+    }
+}
+
+#[test]
+fn without_a_thread_it_says_so_in_one_line() {
+    // More than there are addresses.
+    let output = Process::command().env("RUST_MIN_STACK", (1_u64 << 50).to_string()).output();
+    let output = output.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("spin-on-k8s: cannot start a thread: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn with_few_descriptors_it_says_so_in_one_line() {
+    for limit in 5..40 {
+        // An address that this machine does not have, for which enough of them are left at the end.
+        let run = format!("ulimit -n {limit} && exec \"$0\" --listen 192.0.2.1:1");
+        let output = Command::new("sh").args(["-c", &run, HOST]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");
+        assert!(stderr.starts_with("spin-on-k8s: "), "{limit}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{limit}: {stderr}");
+    }
 }
 
 #[test]

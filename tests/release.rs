@@ -21,6 +21,14 @@ pub fn copy(name: &str) -> String {
     folder
 }
 
+/// A copy with the components that were built here.
+pub fn built(name: &str) -> String {
+    let folder = copy(name);
+    let components = "target/wasm32-wasip2/release";
+    run(&format!("mkdir -p {folder}/{components} && cp {components}/*.wasm {folder}/{components}"));
+    folder
+}
+
 #[test]
 fn the_version_is_the_same_everywhere_and_set_at_once() {
     let folder = copy("version");
@@ -58,6 +66,13 @@ fn an_old_cargo_is_told_which_is_needed() {
     assert!(said.starts_with(needed.as_bytes()), "{}", String::from_utf8_lossy(&said));
 }
 
+#[test]
+fn git_for_windows_checks_out_what_is_committed() {
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/windows");
+    run(&format!("rm -rf {folder} && git -c core.autocrlf=true clone --quiet . {folder}"));
+    run(&format!("cd {folder} && ! grep -rlI --exclude-dir .git \"$(printf '\\r')\" ."));
+}
+
 /// A home for Cargo that shares nothing with the usual one but what was downloaded and installed.
 fn home(name: &str) -> String {
     let home = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
@@ -75,8 +90,8 @@ fn another_folder_home_and_environment_make_no_difference() {
     // A path with a space, and a date that is not Git's.
     let (folder, home) = (copy("else where"), home("home"));
     run(&format!("TZ=UTC touch -t 197001010000.01 '{folder}/Cargo.toml'"));
-    run(&format!("{ENVIRONMENT} CARGO_HOME={home} make -C '{folder}' dist"));
     run("SOURCE_DATE_EPOCH=1 make dist");
+    run(&format!("{ENVIRONMENT} CARGO_HOME={home} make -C '{folder}' dist"));
     let dist = format!("{ROOT}/target/dist");
     let made = |name: &str| fs::read_to_string(format!("{dist}/{name}")).unwrap();
     let sums = made("SHA256SUMS");

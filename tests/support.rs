@@ -11,12 +11,13 @@ use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
 use spin_on_k8s_host::workers::Workers;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::{Config, Engine};
@@ -167,10 +168,12 @@ pub fn guest(config: &Config, wasm: &[u8], stores: KeyValue) -> wasmtime::Result
     Guest::new(config, unsafe { Code::new(&compiled) }, stores)
 }
 
-/// The host in this process, on a free port; it ends with the test's runtime.
+/// The host in this process, on a free port; it ends with the test's runtime, if not before.
 pub struct Host {
     pub address: SocketAddr,
     pub api: Api,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
 }
 
 impl Host {
@@ -186,9 +189,23 @@ impl Host {
         let pools = Pools::new(code, stores, instances).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (workers, forever) = (Workers::start().unwrap(), std::future::pending());
-        tokio::spawn(server::run(listener, pools, limits, workers, forever));
-        Self { address, api: Api::new(&format!("http://{address}")) }
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            if stopped.await.is_err() {
+                std::future::pending().await
+            }
+        };
+        let workers = Workers::start().unwrap();
+        let server = tokio::spawn(server::run(listener, pools, limits, workers, shutdown));
+        Self { address, api: Api::new(&format!("http://{address}")), stop, server }
+    }
+
+    /// Shuts it down; returns how long that took.
+    pub async fn stop(self) -> Duration {
+        let start = Instant::now();
+        self.stop.send(()).unwrap();
+        timeout(PATIENCE, self.server).await.expect("an end").unwrap();
+        start.elapsed()
     }
 
     /// Sends what no client library would, and returns everything that comes back.
@@ -202,15 +219,6 @@ pub async fn raw(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes.as_ref()).await.unwrap();
     rest(&mut stream).await
-}
-
-/// The whole answer to a `GET`, the only one on this connection.
-pub async fn exchange(mut stream: TcpStream, target: &str) -> io::Result<String> {
-    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
 }
 
 /// Everything that `stream` still yields; a reset ends it just as an orderly end does.
@@ -237,7 +245,12 @@ impl Process {
 
     /// Starts the command and waits until it serves.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::with(command, Stdio::piped())
+    }
+
+    /// The same, with another standard error.
+    pub fn with(command: &mut Command, stderr: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("Serving http://").expect("an address");
@@ -264,7 +277,9 @@ impl Process {
         };
         let code = timeout(PATIENCE, ended).await.expect("the process to end");
         let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        if let Some(mut pipe) = self.child.stderr.take() {
+            pipe.read_to_string(&mut stderr).unwrap();
+        }
         (code, stderr)
     }
 }

@@ -5,12 +5,14 @@
 //!
 //! - [`service`] sends requests to the pods that are ready;
 //! - [`kubelet`] starts, probes and restarts the containers of pods, as the manifest says;
+//! - [`prober`] counts a probe's results;
 //! - [`manifest`] is what the kubelet heeds of it;
 //! - [`container`] is a replica's process.
 
 pub mod container;
 pub mod kubelet;
 pub mod manifest;
+pub mod prober;
 pub mod service;
 
 use anyhow::{Context, Result};

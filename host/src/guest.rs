@@ -6,6 +6,7 @@ use crate::instance::{INSTANCES, Instance, MEMORY_LIMIT, TABLE_LIMIT, TABLES, TI
 use crate::key_value::KeyValue;
 use crate::resources::ResponseOutparam;
 use hyper::http::request::Parts;
+use std::{io, thread};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::error::{Context, Result};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
@@ -69,14 +70,14 @@ impl Guest {
     ///
     /// # Errors
     /// If `code` was compiled with other settings, if its imports or exports differ from the world's, or if
-    /// there is no room for the instances.
+    /// there is no room for the instances, or no thread.
     pub fn new(config: &Config, code: Code, key_value: KeyValue) -> Result<Self> {
         let engine = Engine::new(config).context("cannot reserve memory for the instances")?;
         // SAFETY: the caller of `Code::new` vouched for its origin.
         let component = unsafe { Component::deserialize(&engine, code.0) }?;
         let pre = linker(&engine)?.instantiate_pre(&component).and_then(ReplicaPre::new);
         let pre = pre.context("wrong world")?;
-        tick(&engine);
+        tick(&engine).context("cannot start a thread")?;
         Ok(Self { pre, key_value })
     }
 
@@ -134,13 +135,14 @@ pub fn linker(engine: &Engine) -> Result<Linker<Instance>> {
 /// Advances the engine's clock as long as the engine exists.
 ///
 /// It has its own thread, because guests may keep all threads of the runtime busy.
-fn tick(engine: &Engine) {
+fn tick(engine: &Engine) -> io::Result<()> {
     let engine = engine.weak();
-    std::thread::spawn(move || {
+    let tick = move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(TICK);
+            thread::sleep(TICK);
         }
-    });
+    };
+    thread::Builder::new().spawn(tick).map(drop)
 }

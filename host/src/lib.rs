@@ -10,7 +10,8 @@
 //!
 //! From the top down:
 //!
-//! - [`server`] brings requests to guests, within limits, on [`workers`];
+//! - [`server`] accepts connections, within limits; what is beyond them goes to `refusals`;
+//! - `connection` is one of them, on one of the [`workers`]; `handler` is one request;
 //! - [`pools`] hands out places for instances;
 //! - [`guest`] is the linked component, which runs each request in a new instance;
 //! - [`imports`] has a file for each package that the component imports;
@@ -19,14 +20,17 @@
 
 pub mod bindings;
 mod codegen;
+mod connection;
 pub mod demo;
 pub mod guest;
+mod handler;
 pub mod imports;
 pub mod instance;
 pub mod key_value;
 #[path = "../../src/keys.rs"]
 pub mod keys;
 pub mod pools;
+mod refusals;
 pub mod resources;
 pub mod server;
 #[path = "../../lifeline/src/token.rs"]

@@ -1,12 +1,12 @@
 //! The command: parses its arguments, binds the listener, and hands both to the library.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::imports::variables;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
-use spin_on_k8s_host::server::{Limits, REFUSALS};
+use spin_on_k8s_host::server::Limits;
 use spin_on_k8s_host::workers::Workers;
 use spin_on_k8s_host::{demo, keys, server, token};
 use std::io::{self, ErrorKind, Write};
@@ -14,6 +14,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Connections that may wait to be accepted. The kernel has its own limit, usually 4,096.
@@ -22,8 +23,11 @@ const BACKLOG: u32 = 16384;
 /// Descriptors for short-lived purposes, such as listing the open ones.
 const MARGIN: usize = 8;
 
+/// The fewest descriptors for connections with which it starts.
+const FEWEST: usize = 8;
+
 /// Connections beyond the number of instances, since clients keep some open for later requests.
-const SPARE_CONNECTIONS: u64 = 4096;
+const SPARE_CONNECTIONS: usize = 4096;
 
 /// Serves the spin-on-k8s component on this machine, as `spin up` would.
 ///
@@ -91,11 +95,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     // A log that cannot be written stops nothing.
     tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
-    let result = match args.command {
-        None => serve(args.serve),
-        Some(Command::Demo(args)) => demo(args),
-    };
-    match result {
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody reads what it prints any more, as in `spin-on-k8s demo | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -111,18 +111,29 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-#[tokio::main(flavor = "current_thread")]
+fn run(args: Args) -> Result<()> {
+    // Without any, tokio would panic.
+    free_descriptors()?;
+    let event_loop = Builder::new_current_thread().enable_all().build();
+    let event_loop = event_loop.context("cannot make an event loop")?;
+    match args.command {
+        None => event_loop.block_on(serve(args.serve)),
+        Some(Command::Demo(args)) => event_loop.block_on(demo(args)),
+    }
+}
+
 async fn demo(args: Demo) -> Result<()> {
     let listener = listen(&args.listen)?;
+    // Each replica takes two.
+    rlimit::increase_nofile_limit(u64::MAX)?;
     demo::run(listener, args.replicas, args.manifest.as_deref()).await
 }
 
-#[tokio::main(flavor = "current_thread")]
 async fn serve(args: Serve) -> Result<()> {
     let stores = KeyValue::new([keys::STORE]);
     let state = stores.open(keys::STORE).context("no store")?;
     let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
-    let workers = Workers::start().context("cannot start a thread")?;
+    let workers = Workers::start()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -140,17 +151,28 @@ async fn serve(args: Serve) -> Result<()> {
     if let Some(warning) = variables::get("chaos_token").as_deref().and_then(token::warning) {
         tracing::warn!("{warning}");
     }
-    // The default limit is often low, 1,024 or 256, although a process may raise it.
-    let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
-    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + REFUSALS + MARGIN;
-    let connections = u64::from(args.max_instances) + SPARE_CONNECTIONS;
-    let connections = connections.min(descriptors.saturating_sub(taken as u64).max(1)) as u32;
+    let (limits, free) = (Limits::default(), free_descriptors()?);
+    let refusals = limits.refusals.min(free / 3);
+    let connections = (args.max_instances as usize + SPARE_CONNECTIONS).min(free - refusals);
+    let limits = Limits { connections, refusals, ..limits };
     let routes = format!("Available Routes:\n  api: http://{address} (wildcard)");
     writeln!(io::stdout(), "Serving http://{address}\n{routes}")
         .context("cannot write to standard output")?;
-    let limits = Limits { connections, ..Limits::default() };
     server::run(listener, pools, limits, workers, stop).await;
     Ok(())
+}
+
+/// The file descriptors that are left for connections.
+///
+/// # Errors
+/// If they are too few.
+fn free_descriptors() -> Result<usize> {
+    // The default limit is often low, 1,024 or 256, although a process may raise it.
+    let limit = rlimit::increase_nofile_limit(u64::MAX)? as usize;
+    let taken = std::fs::read_dir("/dev/fd").map_or(0, Iterator::count) + MARGIN;
+    let free = limit.saturating_sub(taken);
+    ensure!(free >= FEWEST, "{limit} file descriptors are too few (see ulimit -n)");
+    Ok(free)
 }
 
 /// Listens on the first address of `name` that is available.

@@ -4,12 +4,10 @@
 //! It follows the Kubernetes documentation: "Configure Liveness, Readiness and Startup Probes", and
 //! "Pod Lifecycle" for termination and the restart back-off.
 
-use crate::demo::container::{self, Container, Group};
+use crate::demo::container::{Container, Group};
 use crate::demo::manifest::{EnvVar, Manifest, Probe};
+use crate::demo::prober::Prober;
 use anyhow::Result;
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper::{Request, StatusCode, header};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::{self, Display};
@@ -20,12 +18,8 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
-
-/// The path that Spin answers itself, whether the app is poisoned or not.
-const SPIN_HEALTH: &str = "/.well-known/spin/health";
+use tokio::time::{Instant, sleep, timeout};
 
 /// What a container gets to stop after a hook that took all of its grace period.
 const EXTENSION: Duration = Duration::from_secs(2);
@@ -236,55 +230,4 @@ impl BackOff {
         self.0 = (pause * 2).clamp(Duration::from_secs(10), Duration::from_secs(300));
         pause
     }
-}
-
-/// Probes a container again and again.
-struct Prober<'a> {
-    probe: &'a Probe,
-    address: SocketAddr,
-    tick: Interval,
-    /// The last result, and how many times in a row it came.
-    last: (bool, u32),
-}
-
-impl<'a> Prober<'a> {
-    /// Begins with the first period that does not lie within the initial delay.
-    fn new(probe: &'a Probe, address: SocketAddr) -> Self {
-        let period = probe.period_seconds.seconds();
-        let periods = probe.initial_delay_seconds.0.div_ceil(probe.period_seconds.0);
-        let mut tick = interval_at(Instant::now() + period * periods, period);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Self { probe, address, tick, last: (false, 0) }
-    }
-
-    /// Probes until as many successes or failures in a row as their threshold asks for.
-    async fn verdict(&mut self) -> bool {
-        loop {
-            self.tick.tick().await;
-            let success = succeeds(self.probe, self.address).await;
-            self.last = (success, if self.last.0 == success { self.last.1 + 1 } else { 1 });
-            let failures = self.probe.failure_threshold.0;
-            if self.last.1 >= if success { self.probe.success_threshold.0 } else { failures } {
-                return success;
-            }
-        }
-    }
-}
-
-/// Probes once: whether there is a status from 200 to 399 in time.
-async fn succeeds(probe: &Probe, address: SocketAddr) -> bool {
-    let path = probe.http_get.path.as_deref().unwrap_or("/");
-    let status = async {
-        let stream = TcpStream::connect(address).await?;
-        if path == SPIN_HEALTH {
-            return Ok(StatusCode::OK);
-        }
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        let request = Request::get(format!("{slash}{path}"))
-            .header(header::HOST, address.to_string())
-            .body(Empty::<Bytes>::new())?;
-        anyhow::Ok(container::send(stream, request).await?.status())
-    };
-    let status = timeout(probe.timeout_seconds.seconds(), status).await;
-    matches!(status, Ok(Ok(status)) if status.is_success() || status.is_redirection())
 }
