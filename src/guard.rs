@@ -52,10 +52,9 @@ fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> 
 /// browser does, a proxy need not. Which scheme it is does not matter, since TLS may end at a proxy.
 fn is_origin_of(origin: &str, host: &str) -> bool {
     [("http://", ":80"), ("https://", ":443")].into_iter().any(|(scheme, port)| {
-        let Some(authority) = origin.strip_prefix(scheme) else { return false };
-        let [authority, host] =
-            [authority, host].map(|authority| authority.strip_suffix(port).unwrap_or(authority));
-        authority.eq_ignore_ascii_case(host)
+        let bare = |authority| str::strip_suffix(authority, port).unwrap_or(authority);
+        let is_host = |authority| bare(authority).eq_ignore_ascii_case(bare(host));
+        origin.strip_prefix(scheme).is_some_and(is_host)
     })
 }
 
