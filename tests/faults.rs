@@ -1,21 +1,18 @@
 //! Faults that the host must survive, at full size. The host is a process of its own here, because
 //! its memory and file descriptors are measured. `SOAK=10` makes the soak ten times as long.
 
-use crate::support::{Api, HOST, PATIENCE, Process, rest};
-use chrono::NaiveDateTime;
+use crate::support::{Api, HOST, PATIENCE, Process, raw, rest};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
-use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::iter::successors;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::time::{interval, timeout};
@@ -44,36 +41,20 @@ async fn falls_to<T: PartialOrd + std::fmt::Debug>(bound: T, read: impl Fn() -> 
     assert!(fallen.is_ok(), "still {:?} of at most {bound:?}", read());
 }
 
-/// How often a flood was served, by the number of the window in which the wait began, and how often it
-/// was refused.
-#[derive(Default)]
-struct Flood {
-    served: BTreeMap<u64, usize>,
-    refused: usize,
-}
-
-/// Seconds that a wait takes, and the length of the window in which waits are counted.
-const WINDOW: u64 = 5;
-
-/// Asks for `/wait` again and again on one connection.
-async fn flood(api: Api, until: Instant) -> Flood {
-    let mut flood = Flood::default();
+/// Asks for `/wait` again and again on one connection; returns how often it was served, and how often
+/// refused.
+async fn flood(api: Api, until: Instant) -> (usize, usize) {
+    let (mut served, mut refused) = (0, 0);
     while Instant::now() < until {
         let answer = timeout(PATIENCE, api.get("/wait")).await.expect("an answer");
         match answer.status {
-            200 => {
-                let time = NaiveDateTime::parse_from_str(&answer.json("time"), "%F %T UTC");
-                let end = time.unwrap().and_utc().timestamp() as u64;
-                *flood.served.entry(end / WINDOW - 1).or_default() += 1;
-            }
-            503 => {
-                assert_ne!(answer.header("retry-after"), "");
-                flood.refused += 1;
-            }
+            200 => served += 1,
+            503 => refused += 1,
             _ => panic!("{answer:?}"),
         }
+        assert_eq!(answer.header("retry-after") == "", answer.status == 200);
     }
-    flood
+    (served, refused)
 }
 
 /// Sends requests for `targets`, each on a new connection, all of which must be answered with 200, and
@@ -115,27 +96,24 @@ async fn a_flood_of_waits_leaves_room_for_the_rest() {
     }
     let before = resident(&process);
 
-    let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
+    // Waits are counted in windows of five seconds since the epoch.
+    let window = || UNIX_EPOCH.elapsed().unwrap().as_secs() as usize / 5;
+    let first = window();
     let until = Instant::now() + Duration::from_secs(20);
     let client = |_| tokio::spawn(flood(Api::new(process.api.url()), until));
     let clients: Vec<_> = (0..2400).map(client).collect();
     let rest = probe(&process.api, &["/health", "/parity?int=7"], until);
-    let (mut served, mut refused) = (BTreeMap::<u64, usize>::new(), 0);
+    let slowest = tokio::task::spawn_blocking(|| rest.join().unwrap()).await.unwrap();
+    let last = window();
+    let (mut served, mut refused) = (0, 0);
     for client in clients {
-        let flood = client.await.unwrap();
-        refused += flood.refused;
-        for (window, count) in flood.served {
-            *served.entry(window).or_default() += count;
-        }
+        let counts = client.await.unwrap();
+        (served, refused) = (served + counts.0, refused + counts.1);
     }
-    let slowest = rest.join().unwrap();
-    println!("served {served:?}, refused {refused}, /health and /parity within {slowest:?}");
-    let full = now / WINDOW + 1..(now + 20) / WINDOW;
-    assert!(full.clone().count() >= 3);
-    for window in full {
-        assert_eq!(served[&window], MOST, "{window}");
-    }
-    assert!(served.values().all(|count| *count <= MOST) && refused > 0);
+    println!("{served} served, {refused} refused, the rest within {slowest:?}");
+    // The whole windows between the first and the last are full, and no window is more than full.
+    let (least, most) = (MOST * (last - first - 1), MOST * (window() - first + 1));
+    assert!((least..=most).contains(&served) && refused > 0, "{least} to {most}");
 
     falls_to(before * 6 / 5, || resident(&process)).await;
     println!("resident {before} kB before, {} kB after", resident(&process));
@@ -150,24 +128,22 @@ async fn waits_under(limit: &str, instances: usize, waits: usize) -> (usize, usi
     let mut shell = Command::new("sh");
     shell.env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0").args(["-c", &run, HOST]);
     let process = Process::start(&mut shell);
-    let wait = |_| {
-        let api = Api::new(process.api.url());
-        tokio::spawn(async move { api.get("/wait").await.status })
-    };
-    let waits: Vec<_> = (0..waits).map(wait).collect();
+    // hyper's client takes no answer before it has asked, but whoever has to give way gets one.
+    let request = "GET /wait HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let waits: Vec<_> = (0..waits).map(|_| tokio::spawn(raw(process.address, request))).collect();
     let health = probe(&process.api, &["/health"], Instant::now() + Duration::from_secs(4));
     let (mut served, mut refused) = (0, 0);
     for wait in waits {
-        match wait.await.unwrap() {
-            200 => served += 1,
-            503 => refused += 1,
-            status => panic!("{status}"),
+        match wait.await.unwrap().get(9..12) {
+            Some("200") => served += 1,
+            Some("503") => refused += 1,
+            status => panic!("{status:?}"),
         }
     }
     let slowest = health.join().unwrap();
     println!("{limit}: {served} served, {refused} refused, /health within {slowest:?}");
-    // It takes milliseconds, but more on a busy machine, and took seconds when it was held up.
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    // It takes milliseconds, or a second when all else is busy, too; and four when it is held up.
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
     (served, refused)
 }
 
@@ -259,7 +235,7 @@ async fn soak(api: Api, seed: u64, requests: usize) {
 async fn a_signal_under_load_loses_no_request() {
     for _ in 0..5 {
         let mut process = Process::start(&mut Process::command());
-        let client = |_| tokio::spawn(until_refused(process.api.url().to_owned()));
+        let client = |_| tokio::spawn(until_refused(process.address));
         let clients: Vec<_> = (0..16).map(client).collect();
         for _ in 0..100 {
             process.api.assert_healthy().await;
@@ -275,20 +251,23 @@ async fn a_signal_under_load_loses_no_request() {
 }
 
 /// Sends requests on one connection after another until no more are accepted; returns how many were
-/// answered. A request that was accepted but not answered fails the test.
-async fn until_refused(url: String) -> usize {
+/// answered. A request that was accepted but not answered fails the test; hyper's client does not tell
+/// it from one that was never accepted.
+async fn until_refused(address: SocketAddr) -> usize {
     let mut answered = 0;
     loop {
-        match timeout(PATIENCE, Api::new(&url).try_send("GET", "/parity?int=7")).await.unwrap() {
-            Ok(answer) => assert_eq!(answer.body, "odd"),
-            Err(error) => {
-                // The kernel takes connections for the server, and resets those that it never accepts.
-                let mut causes = successors(error.source(), |error| (*error).source());
-                let refused = causes.any(|cause| {
-                    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-                    matches!(kind, Some(ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset))
-                });
-                assert!(refused, "{error:?}");
+        let Ok(mut stream) = TcpStream::connect(address).await else { return answered };
+        let request = "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        // The kernel takes connections for the server, and resets those that the server never accepts.
+        if stream.write_all(request.as_bytes()).await.is_err() {
+            return answered;
+        }
+        let mut answer = String::new();
+        match timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap() {
+            Ok(_) => assert!(answer.ends_with("\r\n\r\nodd"), "{answer:?}"),
+            Err(reset) => {
+                assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+                assert_eq!(answer, "", "cut in the middle");
                 return answered;
             }
         }

@@ -49,7 +49,7 @@ async fn a_thousand_waits_take_as_long_as_one() {
     for wait in waits {
         let (status, took) = wait.await.unwrap();
         assert_eq!(status, 200);
-        assert!((5.0..8.0).contains(&took.as_secs_f64()), "{took:?}");
+        assert!((5.0..20.0).contains(&took.as_secs_f64()), "{took:?}");
     }
 }
 

@@ -8,6 +8,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use std::convert::Infallible;
+use std::io::{Read, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,9 +67,13 @@ pub async fn refuse(
         () = until_stop(Pin::new(&mut connection), stop, &asked) => return true,
         _ = leave => {}
     }
-    if !asked.initialized() {
-        let stream = connection.into_parts().io.into_inner();
-        let _ = stream.try_write(GIVE_WAY.as_bytes());
+    let stream = connection.into_parts().io.into_inner().into_std();
+    if let Ok(mut stream) = stream
+        && !asked.initialized()
+    {
+        // Bytes that nobody has read would reset the connection, and perhaps the answer with it.
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(GIVE_WAY.as_bytes());
     }
     false
 }

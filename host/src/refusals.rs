@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, SetOnce, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, timeout};
 
 /// How long a client may take to send its request while another waits for its place.
@@ -37,7 +37,12 @@ struct Refusal {
 
 impl Refusals {
     pub fn new(most: usize) -> Self {
-        Self { most, connections: VecDeque::new(), ended: Arc::default(), is_stalled: false }
+        Self {
+            most: most.max(1),
+            connections: VecDeque::new(),
+            ended: Arc::default(),
+            is_stalled: false,
+        }
     }
 
     /// Refuses a connection, when there is a place for it.
@@ -47,7 +52,7 @@ impl Refusals {
         stream: TcpStream,
         stop: watch::Receiver<bool>,
     ) {
-        while self.connections.len() >= self.most.max(1) {
+        while self.connections.len() >= self.most {
             self.make_room().await;
         }
         let (leave, left) = oneshot::channel();
@@ -64,17 +69,20 @@ impl Refusals {
 
     /// Waits a little for one to end, unless that was in vain the last time; then ends one.
     async fn make_room(&mut self) {
+        yield_now().await; // to those whose request has come
+        self.connections.retain(|it| !it.task.is_finished());
+        if self.connections.len() < self.most {
+            self.is_stalled = false;
+            return;
+        }
         let silent = self.connections.iter().position(|it| !it.asked.initialized()).unwrap_or(0);
-        let age = self.connections[silent].since.elapsed();
-        let patience = if self.is_stalled { Duration::ZERO } else { PATIENCE.saturating_sub(age) };
-        self.is_stalled = timeout(patience, self.ended.notified()).await.is_err();
-        if self.is_stalled
-            && let Some(refusal) = self.connections.remove(silent)
-        {
+        if !self.is_stalled {
+            let patience = PATIENCE.saturating_sub(self.connections[silent].since.elapsed());
+            self.is_stalled = timeout(patience, self.ended.notified()).await.is_err();
+        } else if let Some(refusal) = self.connections.remove(silent) {
             let _ = refusal.leave.send(());
             // Its descriptor is free now.
             let _ = refusal.task.await;
         }
-        self.connections.retain(|it| !it.task.is_finished());
     }
 }
