@@ -36,7 +36,7 @@ struct Requests {
     sent: usize,
     lost: usize,
     retried: usize,
-    /// Waits that a replica did not admit.
+    /// Waits beyond the limit of a replica.
     refused: usize,
 }
 
