@@ -124,8 +124,6 @@ fn run(args: Args) -> Result<()> {
 
 async fn demo(args: Demo) -> Result<()> {
     let listener = listen(&args.listen)?;
-    // Each replica takes two.
-    rlimit::increase_nofile_limit(u64::MAX)?;
     demo::run(listener, args.replicas, args.manifest.as_deref()).await
 }
 
