@@ -1,0 +1,40 @@
+// Writes the cluster in a tab into target/web: static files only. scripts/web runs it, in the repository's folder; it
+// reads the Deployment as JSON from standard input.
+
+import { transpile } from '@bytecodealliance/jco-transpile';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+
+const OUT = 'target/web';
+const PAGE = ['index.html', 'style.css', 'page.js', 'lessons.js', 'patch.js'];
+const WORKER = ['worker.js', 'drill.js', 'service.js', 'kubelet.js', 'replica.js'];
+const MANIFESTS = ['deployment', 'service', 'ingress'].map((name) => `k8s/${name}.yaml`);
+
+await rm(OUT, { recursive: true, force: true });
+for (const folder of ['component', 'k8s']) await mkdir(`${OUT}/${folder}`, { recursive: true });
+for (const file of [...PAGE, ...WORKER]) await cp(`web/${file}`, `${OUT}/${file}`);
+for (const file of MANIFESTS) await cp(file, `${OUT}/${file}`);
+await writeFile(`${OUT}/manifest.js`, `export default ${(await text(process.stdin)).trim()};\n`);
+
+const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm', {
+	name: 'replica',
+	instantiation: 'async',
+	minify: true,
+	wasiShim: false,
+	nodejsCompat: false,
+	emitTypescriptDeclarations: false,
+	// Only this import suspends the component. The version is the one that jco gives the world's interfaces.
+	asyncMode: 'jspi',
+	asyncImports: ['wasi:io/poll@0.2.6#[method]pollable.block'],
+	asyncExports: ['wasi:http/incoming-handler@0.2.0#handle'],
+});
+for (const [file, bytes] of Object.entries(files)) await writeFile(`${OUT}/component/${file}`, bytes);
+
+// What the service worker caches; a browser keeps the worker itself. With other files, it is another worker.
+const hash = createHash('sha256');
+for (const file of [...PAGE, ...WORKER, 'manifest.js', ...MANIFESTS]) hash.update(await readFile(`${OUT}/${file}`));
+for (const bytes of Object.values(files)) hash.update(bytes);
+const modules = Object.keys(files).filter((file) => file.endsWith('.wasm')).map((file) => `component/${file}`);
+const list = ['./', ...PAGE, 'manifest.js', ...MANIFESTS, ...modules];
+await writeFile(`${OUT}/files.js`, `export const VERSION = '${hash.digest('hex')}';\nexport const FILES = ${JSON.stringify(list)};\n`);
