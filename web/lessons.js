@@ -1,0 +1,191 @@
+// The lessons, in order. `lines` are the beginnings of the lines of k8s/`file` that a lesson is about; they are shown
+// with the comments above and all that is indented below them. A lesson sends `{ patch, fault }` to the cluster, or
+// asks a path of it. Patches list their keys in the order of the manifest, as the form does.
+
+/** A patch of the container. */
+const container = (changes) => ({ spec: { template: { spec: { containers: [{ name: 'api', ...changes }] } } } });
+const UNLIMITED = [{ name: 'MAX_WAITS', value: '0' }];
+const BLIND = { httpGet: { path: '/.well-known/spin/health' } };
+
+export const LESSONS = [
+	{
+		id: 'program',
+		title: 'A program',
+		text: [
+			'This is a small HTTP API, compiled to WebAssembly. `GET /parity?int=7` answers whether 7 is even or odd, `/wait` answers after five seconds, and `/health` says whether all is well.',
+			'Two more requests break it: after `POST /fail`, `/health` answers 500; `POST /quit` ends the program. It is packed into an image: one archive, which any machine can fetch and run.',
+		],
+		file: 'deployment.yaml',
+		lines: ['image:'],
+		ask: { path: 'parity?int=7', times: 1 },
+		button: 'Ask whether 7 is even',
+		see: '`200` and `odd`. The service worker of this page took the request, and passed it to one of the replicas. It went to no server.',
+	},
+	{
+		id: 'container',
+		title: 'A container',
+		text: [
+			'A container is an image that runs: a program, shut off from everything else on its machine. Kubernetes puts it into a pod. An agent on each machine, the kubelet, looks after the pods.',
+			'Whenever a container ends, the kubelet starts it again: at once at first, but if it keeps ending, only after 10 s, then 20 s and so on. The line names what runs it, here a runtime for WebAssembly.',
+		],
+		file: 'deployment.yaml',
+		lines: ['runtimeClassName:'],
+		patch: {},
+		fault: 'quit',
+		button: 'Quit a replica',
+		see: 'One pod has one more restart, and is ready again within a second: a replica starts that fast. If it was restarted before, it says `CrashLoopBackOff` for 10 s or more.',
+	},
+	{
+		id: 'replicas',
+		title: 'Three of them',
+		text: [
+			'A single copy of a program is gone whenever it ends, or its machine does. So there are several, called replicas, each in a pod of its own.',
+			'Nobody starts them by hand. The manifest says how many there should be, and Kubernetes adds or removes pods until there are. Most of it works like this: you write down what you want, and something keeps comparing that with what there is.',
+		],
+		file: 'deployment.yaml',
+		lines: ['replicas:'],
+		patch: { spec: { replicas: 5 } },
+		fault: 'scale',
+		button: 'Scale to five',
+		see: 'Two more pods, ready within a second, and two more lanes in the control room. Lost: 0.',
+	},
+	{
+		id: 'deployment',
+		title: 'A Deployment',
+		text: [
+			'The manifest describes a Deployment: these replicas, and how to replace them. When their description changes, or someone asks for a restart, every pod is replaced by a new one, a few at a time.',
+			'`maxSurge: 1` allows one pod more than wanted meanwhile, and `maxUnavailable: 0` not one fewer. So an old pod goes only once a new one is ready, and users should notice nothing.',
+		],
+		file: 'deployment.yaml',
+		lines: ['strategy:'],
+		patch: {},
+		fault: 'restart',
+		button: 'Restart all, one by one',
+		see: 'Three pods with new names are ready at once. The old ones are `Terminating`, and gone after the 7 s that the next lesson is about. Lost: 0.',
+	},
+	{
+		id: 'no-pre-stop',
+		title: 'No time to finish',
+		text: [
+			'A pod that has to go may still have requests in flight, and gets new ones until everybody has heard that it goes. So `preStop` keeps it alive for 7 s: five for a `/wait`, two for the news.',
+			'Without it, the container is told to stop at once. Spin then cuts whatever is in flight. The button takes `preStop` away, and restarts all pods once more.',
+		],
+		file: 'deployment.yaml',
+		lines: ['lifecycle:'],
+		patch: container({ lifecycle: null }),
+		fault: 'restart',
+		button: 'Restart all, without preStop',
+		see: 'It is over sooner, but lost is more than 0: the waits that were in flight whenever a pod stopped, and the requests that still came.',
+	},
+	{
+		id: 'probes',
+		title: 'Probes',
+		text: [
+			'A program can run and be broken all the same. So the kubelet asks it, every 3 s: that is a probe. `*health` stands for `GET /health`.',
+			'When readiness fails twice, the service sends the pod no more requests: that protects the users. When liveness fails four times, the container is stopped, with its 7 s to finish, and started anew: that heals.',
+		],
+		file: 'deployment.yaml',
+		lines: ['readinessProbe:', 'livenessProbe:'],
+		patch: {},
+		fault: 'fail',
+		button: 'Fail a replica',
+		see: 'Unready after 3 to 6 s; replaced, and ready again, after 16 to 19 s. Lost: 0.',
+	},
+	{
+		id: 'no-readiness',
+		title: 'No readiness',
+		text: [
+			'Without a readiness probe, a pod counts as ready for as long as its container runs. So a failed replica gets its share of requests until the very moment at which liveness has it stopped.',
+			'Its 7 s to finish do not help, because new requests keep coming. The button takes the readiness probe away, and fails a replica.',
+		],
+		file: 'deployment.yaml',
+		lines: ['readinessProbe:'],
+		patch: container({ readinessProbe: null }),
+		fault: 'fail',
+		button: 'Fail one, without readiness',
+		see: 'The control room gets bad answers for 16 s or more, until the replica is replaced. Lost is more than 0: the waits in flight at that moment.',
+	},
+	{
+		id: 'hasty-liveness',
+		title: 'Liveness in a hurry',
+		text: [
+			'Liveness cannot tell a replica that hangs from one that is busy. So it has to be patient. This one is not: `periodSeconds: 1` and `failureThreshold: 1`, so one bad answer is enough.',
+			'The button also takes away the limit on waits (the lesson “Load” explains it), and sends each replica more waits than it has room for, once. They take five seconds; nothing is broken.',
+		],
+		file: 'deployment.yaml',
+		lines: ['livenessProbe:'],
+		patch: container({ env: UNLIMITED, livenessProbe: { periodSeconds: 1, failureThreshold: 1 } }),
+		fault: 'burst',
+		button: 'A burst, with hasty liveness',
+		see: 'Replicas are restarted that were only busy, and requests are lost. With the manifest’s 3 and 4, the same burst restarts nobody: set them below, and press “Burst of waits”.',
+	},
+	{
+		id: 'blind-probe',
+		title: 'A probe that sees nothing',
+		text: [
+			'A probe is worth what it asks. Spin itself answers `/.well-known/spin/health`, before the program gets to see the request. That says that Spin runs, and nothing about the program.',
+			'The button points all three probes there, and fails a replica. Many services have such an endpoint, which always answers 200.',
+		],
+		file: 'deployment.yaml',
+		lines: ['startupProbe:', 'readinessProbe:'],
+		patch: container({ startupProbe: BLIND, readinessProbe: BLIND, livenessProbe: BLIND }),
+		fault: 'fail',
+		button: 'Fail one, with blind probes',
+		see: 'Nothing: never unready, never replaced. The control room shows one lane that stays bad for good, while Kubernetes says that all pods are ready.',
+	},
+	{
+		id: 'max-waits',
+		title: 'Load',
+		text: [
+			'A replica has room for 500 requests at once. If waits took all of it, `/health` would get no answer, and the probes would fail on a replica that is only busy.',
+			'So at most `MAX_WAITS` waits may begin in five seconds. Any more are refused at once: 503, with `Retry-After`. That is not nice, but it is quick, and the rest works. The button floods the service with waits for 20 s.',
+		],
+		file: 'deployment.yaml',
+		lines: ['- name: MAX_WAITS'],
+		patch: {},
+		fault: 'flood',
+		button: 'Flood it with waits',
+		see: 'Refused: thousands. Lost: 0. No pod becomes unready.',
+	},
+	{
+		id: 'no-max-waits',
+		title: 'Load without a limit',
+		text: [
+			'The same flood, with `MAX_WAITS` 0, which is no limit. Now waits take all the room there is, and everything else is turned away: other users, and the probes.',
+			'Readiness takes the busy pods out of the service, so that the others get still more. If it lasts, liveness restarts them, which cuts every wait in flight: healing makes it worse.',
+		],
+		file: 'deployment.yaml',
+		lines: ['- name: MAX_WAITS'],
+		patch: container({ env: UNLIMITED }),
+		fault: 'flood',
+		button: 'Flood it, without a limit',
+		see: 'Probes fail with 500, and pods become unready that are only busy. Lost: most requests. On a real cluster, 40 s of such a flood got all three replicas restarted.',
+	},
+	{
+		id: 'service',
+		title: 'A Service',
+		text: [
+			'Pods come and go, and their addresses with them. A Service is one name that stays. It knows which pods carry its label and are ready, and spreads the requests over them.',
+			'The button asks `/health` twelve times. Each answer names its replica, in the header `x-replica`. Then fail a replica, wait for it to become unready, and ask again: it is not among them.',
+		],
+		file: 'service.yaml',
+		lines: ['spec:'],
+		ask: { path: 'health', times: 12 },
+		button: 'Ask twelve times',
+		see: 'All ready pods have answered, each about as often: with three, some four times.',
+	},
+	{
+		id: 'ingress',
+		title: 'An Ingress',
+		text: [
+			'A Service is known only inside the cluster. An Ingress lets the world in: it says which requests, by host and path, go to which service. A proxy at the cluster’s edge does as it says; in this tab, the service worker does.',
+			'Such a proxy can send a request once more, if a replica refuses or cuts it. So the users need not notice even that a replica ends at once.',
+		],
+		file: 'ingress.yaml',
+		lines: ['rules:'],
+		patch: {},
+		fault: 'quit',
+		button: 'Quit a replica',
+		see: 'Retried: the requests that the replica refused or cut. Lost: 0, because another replica answered them.',
+	},
+];
