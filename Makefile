@@ -10,6 +10,10 @@ help: ## List these targets
 run: components ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
 	cargo run $(HOST) -p spin-on-k8s-host -- $(ARGS)
 
+web: components ## See it heal in a browser tab, with lessons: serve the cluster in a tab at 127.0.0.1:8000
+	scripts/web
+	python3 -m http.server 8000 --bind 127.0.0.1 --directory target/web
+
 demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--replicas 5")
 	cargo run $(HOST) -p spin-on-k8s-host -- demo $(ARGS)
 
@@ -92,4 +96,4 @@ archive: components ## Pack the program, for machines like this one, into target
 version: ## Set the version everywhere to VERSION=x.y.z
 	@scripts/version
 
-.PHONY: archive bench build components demo deploy dist drill help image lint pictures push run test test-contract test-faults undeploy version
+.PHONY: archive bench build components demo deploy dist drill help image lint pictures push run test test-contract test-faults undeploy version web
