@@ -220,6 +220,7 @@ function age(since) {
 }
 
 function render(news) {
+	if (news.error) return write($('#status'), `The cluster does not start: ${news.error}`);
 	if (state && state.cluster !== news.cluster) {
 		restarted = `The browser ended the service worker at ${new Date().toLocaleTimeString()}: the cluster started afresh. `;
 		running = undefined;

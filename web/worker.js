@@ -46,10 +46,8 @@ let busy = false;
 const events = []; // newest first, as are the faults
 const faults = [];
 
-function deploy(deployment = manifest) {
-	drill = compile(load).then((modules) => new Drill(deployment, modules, tell, report));
-	return drill;
-}
+const cluster = () => drill ??= deploy(manifest);
+const deploy = async (deployment) => new Drill(deployment, await compile(load), tell, report);
 
 /** Adds an event or, as kubectl does, counts it once more. */
 function report(type, reason, { name }, message) {
@@ -66,27 +64,31 @@ let due;
 function tell() { due ??= setTimeout(tellNow, 250) }
 async function tellNow() {
 	due = undefined;
-	const { pods, replicas } = await (drill ?? deploy());
+	const { pods, replicas } = await cluster();
 	const known = pods.map(({ name, ready, status, restarts, since }) => ({ name, ready, status, restarts, since }));
 	channel.postMessage({ cluster: STARTED, canWait: CAN_WAIT, patch, replicas, pods: known, events, faults, busy });
 }
 
 addEventListener('message', ({ data }) => {
 	clients.claim(); // also a page that was loaded past this worker, as by Shift+Reload
-	act(data).finally(tellNow);
+	act(data).then(tellNow).catch(({ message }) => {
+		drill = undefined; // so that the next who asks tries again
+		channel.postMessage({ error: message });
+	});
 });
 async function act({ patch: wanted, fault }) {
-	let current = await (drill ?? deploy());
+	let current = await cluster();
 	if (!wanted || (busy && fault)) return;
 	const [before, deployment] = [patch, wanted].map((it) => merge(manifest, it));
 	patch = wanted;
 	const { replicas } = deployment.spec;
-	// Pods do not change; those of another template take their place, and here at once. So does who scales twice.
+	// Pods of another template take the place of the old ones: on a cluster one by one, here at once. So do those that
+	// are to be scaled to as many as there are, or there would be nothing to see.
 	const isOther = JSON.stringify(before.spec.template) !== JSON.stringify(deployment.spec.template);
 	if (isOther || (fault === 'scale' && current.replicas === replicas)) {
 		current.stop();
 		if (fault === 'scale') deployment.spec.replicas = manifest.spec.replicas;
-		current = await deploy(deployment);
+		current = await (drill = deploy(deployment));
 	}
 	if (fault !== 'scale') current.scale(replicas);
 	if (!fault) return;
@@ -111,8 +113,8 @@ const REASONS = {
 async function pass(request, { host, search }, path) {
 	const { method, headers } = request;
 	try {
-		const cluster = await (drill ?? deploy());
-		const answer = await cluster.send({ method, target: path + search, authority: host, headers: [...headers] }, () => method === 'GET');
+		const current = await cluster();
+		const answer = await current.send({ method, target: path + search, authority: host, headers: [...headers] }, () => method === 'GET');
 		const { status } = answer;
 		const body = status === 204 || status === 304 ? null : answer.body;
 		return new Response(body, { status, statusText: REASONS[status], headers: answer.headers.map(frameable) });
