@@ -97,8 +97,9 @@ export class Drill {
 	async #request(target) {
 		// As through an ingress, but only then: other faults must cost nothing even without one.
 		const mayRetry = () => this.#count.fault === 'quit';
-		const { status, retried } = await this.send(probe(target), mayRetry).catch(() => ({}));
+		const { status, retried, isFailed } = await this.send(probe(target), mayRetry).catch(() => ({}));
 		this.#count.sent++;
+		if (isFailed) this.#count.bad++;
 		if (retried) this.#count.retried++;
 		if (status === 503) this.#count.refused++;
 		else if (status !== 200) this.#count.lost++;
@@ -110,7 +111,8 @@ export class Drill {
 		const faults = { fail: this.#poison, quit: this.#poison, restart: this.#restart, scale: this.#scale, burst: this.#flood, flood: this.#flood };
 		const drill = async () => {
 			await this.#areServed();
-			await sleep(PAUSE * 10); // of requests
+			await sleep(1 + 2 * Math.random()); // of requests, and so that a fault does not always come just after a probe
+			row.isInjected = true;
 			this.#count = row;
 			await faults[row.fault].call(this, row, now());
 			await sleep(PROPAGATION + WAIT + 1); // What is still under way belongs to this fault.
@@ -127,8 +129,9 @@ export class Drill {
 
 	/** Waits out a fault, as long as probes, hook and back-off can take. */
 	async #heal(row, start, isReplaced, pause = 0) {
-		const { periodSeconds = 10, failureThreshold = 3 } = this.kubelet.container.livenessProbe ?? {};
-		const end = now() + periodSeconds * (failureThreshold + 2) + this.kubelet.hook + pause + 10;
+		const { readinessProbe, livenessProbe } = this.kubelet.container;
+		const patience = [readinessProbe, livenessProbe].map((probe) => probe ? probe.periodSeconds * (probe.failureThreshold + 2) : 0);
+		const end = now() + Math.max(...patience) + this.kubelet.hook + pause + 10;
 		await this.#note(row, 'unready', start, end, () => this.#ready < this.pods.length);
 		await this.#note(row, 'replaced', start, end, isReplaced);
 		if (row.unready !== undefined) await this.#note(row, 'ready', start, end, () => this.#areAllReady);
@@ -166,7 +169,7 @@ export class Drill {
 		const before = restarts();
 		const [last, end] = row.fault === 'flood' ? [start + FLOOD, start + FLOOD] : [start, start + WAIT];
 		for (let client = 0; client < FLOODING; client++) this.#crowd(client / FLOODING, last);
-		const over = end + this.kubelet.hook + 1;
+		const over = end + this.kubelet.hook + Math.max(...this.pods.map(({ pause }) => pause)) + 1;
 		await this.#note(row, 'unready', start, over, () => !this.#areAllReady);
 		await this.#note(row, 'replaced', start, over, () => restarts() > before);
 		await sleep(end - now());

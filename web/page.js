@@ -18,6 +18,7 @@ const form = $('form');
 
 let state; // what the worker said last
 let running; // the experiment that was begun last, from this page: { fault, output, after }
+let shown; // when the pods were created that the control room shows
 let restarted = ''; // when the browser ended the worker
 
 /** The numbers of a deployment, by the names of the form's fields. */
@@ -97,17 +98,19 @@ function inject({ patch, fault }, output) {
 	if (state.busy) return write(output, 'Another fault is under way. Wait until it is healed.');
 	running = { fault, output, after: state.faults[0]?.id ?? 0 };
 	write(output, 'Starting…');
+	output.scrollIntoView({ block: 'nearest' });
 	post({ patch, fault });
 }
 
 /** A row of the table of faults, in words. */
-function describe({ fault, unready, replaced, ready, sent, lost, retried, refused, done }) {
+function describe({ fault, unready, replaced, ready, isInjected, sent, lost, bad, retried, refused, done }) {
+	if (!isInjected) return 'Getting ready: all replicas have to serve, and requests to flow.';
 	// New pods are not ready at first, which is no news.
 	const times = fault === 'restart' || fault === 'scale' ? { ready } : { unready, replaced, ready };
 	const parts = Object.entries(times).filter(([, time]) => time != null).map(([what, time]) => `${what} after ${time.toFixed(1)} s`);
-	if (!done) return `Under way: ${parts.join(', ') || 'nothing seen yet'}.`;
+	if (!done) return `${ready != null ? 'Requests in flight are still counted' : 'Under way'}: ${parts.join(', ') || 'nothing seen yet'}.`;
 	for (const what of ['unready', 'replaced']) if (what in times && times[what] == null) parts.push(`never ${what}`);
-	return `Seen: ${parts.join(', ')}. Of ${sent} requests: ${lost} lost, ${retried} retried, ${refused} refused.`;
+	return `Seen: ${parts.join(', ')}. Of ${sent} requests: ${lost} lost, ${bad} bad, ${retried} retried, ${refused} refused.`;
 }
 
 /** Asks the service, one request after the other, and shows the answers, or how many came from each replica. */
@@ -202,6 +205,9 @@ $('#copy').onclick = async ({ target }) => {
 };
 fillForm({});
 
+// Past its header, so that all lanes are in sight.
+$('iframe').onload = ({ target: { contentWindow, contentDocument } }) => contentWindow.scrollTo(0, $('main', contentDocument)?.offsetTop);
+
 /** Makes a table say `rows`: each is whether it is bad, and its cells. */
 function fill(selector, rows) {
 	const body = $(`${selector} tbody`);
@@ -233,13 +239,15 @@ function render(news) {
 	const [last] = faults;
 	write($('#status'), `${ready} of ${replicas} replicas ready${busy && last ? `, ${FAULTS[last.fault]} under way` : ''}`);
 	write($('#notice'), restarted + (state.canWait ? '' : 'This browser cannot suspend WebAssembly (JSPI): /wait does not work here, all else does.'));
-	const frame = $('iframe');
-	if (ready && !frame.getAttribute('src')) frame.src = 'cluster/';
+	if (ready && shown !== state.started) {
+		shown = state.started; // The lanes of pods that are gone would only confuse.
+		$('iframe').src = 'cluster/';
+	}
 
 	fill('#pods', pods.map(({ name, ready, status, restarts, since }) => [!ready, name, `${Number(ready)}/1`, status, restarts, age(since)]));
-	fill('#faults', faults.map(({ fault, patch, unready, replaced, ready, sent, lost, retried, refused, done }) => {
+	fill('#faults', faults.map(({ fault, patch, unready, replaced, ready, sent, lost, bad, retried, refused, done }) => {
 		const times = [unready, replaced, ready].map((time) => time?.toFixed(1) ?? (done ? '–' : '…'));
-		return [lost, FAULTS[fault], changesOf(patch), ...times, sent, lost, retried, refused];
+		return [lost, FAULTS[fault], changesOf(patch), ...times, sent, lost, bad, retried, refused];
 	}));
 	fill('#events', events.map(({ at, type, reason, object, message }) => [type === 'Warning', age(at), type, reason, object, message]));
 

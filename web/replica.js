@@ -132,8 +132,8 @@ export class Replica {
 	}
 
 	/**
-	 * Answers { method, target, authority, headers } with { status, headers, body }. Throws if it has ended, or does
-	 * before it has answered.
+	 * Answers { method, target, authority, headers } with { status, headers, body }, and tells whether it has failed.
+	 * Throws if it has ended, or does before it has answered.
 	 */
 	async answer(request) {
 		if (this.hasEnded) throw new Error('The replica refused the connection.');
@@ -142,7 +142,7 @@ export class Replica {
 		this.#run(request).then(resolve);
 		const answer = await promise.finally(() => this.#inFlight.delete(reject));
 		if (this.#store.has('quit')) this.end();
-		return answer;
+		return { ...answer, isFailed: this.#store.has('failed') };
 	}
 
 	async #run(request) {

@@ -42,12 +42,16 @@ async function load(request) {
 
 let patch = {};
 let drill; // a promise
+let started; // when its first pods were created, in ms
 let busy = false;
 const events = []; // newest first, as are the faults
 const faults = [];
 
 const cluster = () => drill ??= deploy(manifest);
-const deploy = async (deployment) => new Drill(deployment, await compile(load), tell, report);
+async function deploy(deployment) {
+	started = Date.now();
+	return new Drill(deployment, await compile(load), tell, report);
+}
 
 /** Adds an event or, as kubectl does, counts it once more. */
 function report(type, reason, { name }, message) {
@@ -66,7 +70,7 @@ async function tellNow() {
 	due = undefined;
 	const { pods, replicas } = await cluster();
 	const known = pods.map(({ name, ready, status, restarts, since }) => ({ name, ready, status, restarts, since }));
-	channel.postMessage({ cluster: STARTED, canWait: CAN_WAIT, patch, replicas, pods: known, events, faults, busy });
+	channel.postMessage({ cluster: STARTED, started, canWait: CAN_WAIT, patch, replicas, pods: known, events, faults, busy });
 }
 
 addEventListener('message', ({ data }) => {
@@ -81,19 +85,20 @@ async function act({ patch: wanted, fault }) {
 	if (!wanted || (busy && fault)) return;
 	const [before, deployment] = [patch, wanted].map((it) => merge(manifest, it));
 	patch = wanted;
-	const { replicas } = deployment.spec;
-	// Pods of another template take the place of the old ones: on a cluster one by one, here at once. So do those that
-	// are to be scaled to as many as there are, or there would be nothing to see.
-	const isOther = JSON.stringify(before.spec.template) !== JSON.stringify(deployment.spec.template);
-	if (isOther || (fault === 'scale' && current.replicas === replicas)) {
+	const { replicas, template } = deployment.spec;
+	if (fault === 'scale') deployment.spec.replicas = manifest.spec.replicas;
+	// Pods of another template take the place of the old ones: on a cluster one by one, here at once. So do they before
+	// a fault that is to meet another number of them.
+	const isOther = JSON.stringify(before.spec.template) !== JSON.stringify(template);
+	if (isOther || (fault && current.replicas !== deployment.spec.replicas)) {
 		current.stop();
-		if (fault === 'scale') deployment.spec.replicas = manifest.spec.replicas;
 		current = await (drill = deploy(deployment));
+	} else {
+		current.scale(deployment.spec.replicas);
 	}
-	if (fault !== 'scale') current.scale(replicas);
 	if (!fault) return;
 	busy = true;
-	const row = { id: (faults[0]?.id ?? 0) + 1, fault, replicas, patch, sent: 0, lost: 0, retried: 0, refused: 0, done: false };
+	const row = { id: (faults[0]?.id ?? 0) + 1, fault, replicas, patch, sent: 0, lost: 0, retried: 0, refused: 0, bad: 0, done: false };
 	faults.unshift(row);
 	faults.splice(20);
 	tell();
