@@ -53,11 +53,11 @@ bench: build ## Measure it against native hyper and others, and write BENCHMARKS
 drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see tests/drill)
 	tests/drill
 
-pictures: components ## Take the README's pictures anew, from make demo in Chromium
+pictures: components ## Take the README's pictures anew, from the tab and from make demo, in Chromium
 	scripts/tools >/dev/null
 	rm -f target/screenshots/*
-	cargo test $(TESTS) --test tests demo::pictures -- --ignored
-	cp target/screenshots/demo.png tests/control-room.png
+	cargo test $(TESTS) --test tests picture -- --ignored
+	cp target/screenshots/tab.png tests/tab.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \
 		first.save("tests/healing.png", save_all=True, append_images=rest, duration=[500] * len(rest) + [3000])'

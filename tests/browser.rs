@@ -44,6 +44,7 @@ impl Browser {
         let data = format!("--user-data-dir={}", profile.display());
         let capabilities = json!({
             "goog:loggingPrefs": { "browser": "ALL" },
+            "timeouts": { "script": 2 * PATIENCE.as_millis() as u64 },
             "goog:chromeOptions": { "args": [
                 "--headless", "--hide-scrollbars", "--no-sandbox", "--disable-gpu", "--disable-quic",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -84,6 +85,13 @@ impl Browser {
         }
     }
 
+    /// Enters the only frame, and waits until it has shown the control room's first heartbeat.
+    pub async fn see_heartbeat(&self) {
+        self.see("iframe[src]").await;
+        self.client.enter_frame(0).await.unwrap();
+        self.see("i.alive").await;
+    }
+
     /// Waits until each of [`NAMES`] has been seen alive that many times.
     pub async fn see_alive(&self, times: u32) {
         for name in NAMES {
@@ -112,10 +120,30 @@ impl Browser {
 
     /// What a function body returns in the page; it may be a promise.
     pub async fn run(&self, script: &str) -> Value {
-        let script = format!(
+        let whole = format!(
             "const done = arguments[0]; (async () => {{ {script} }})().then(done, e => done(String(e)))"
         );
-        self.client.execute_async(&script, vec![]).await.unwrap()
+        let result = self.client.execute_async(&whole, vec![]).await;
+        result.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Has the page send a request; returns the status, the headers and the bytes of the answer. Several requests
+    /// can be under way, though the browser runs only one script at a time.
+    pub async fn fetch(&self, url: &str, init: Value) -> Value {
+        let send = "const send = async (url, init) => {
+                const answer = await fetch(url, init);
+                return [answer.status, [...answer.headers], Array.from(new Uint8Array(await answer.arrayBuffer()))];
+            };
+            return (globalThis.sent ??= []).push(send(...arguments)) - 1";
+        let nth = self.client.execute(send, vec![url.into(), init]).await.unwrap();
+        let moment = "new Promise(done => { setTimeout(done, 50) })";
+        let answer = format!("return await Promise.race([sent[{nth}], {moment}])");
+        loop {
+            match self.run(&answer).await {
+                Value::Null => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Has the page believe that its reader prefers `scheme`, `dark` or `light`.
@@ -129,6 +157,30 @@ impl Browser {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// Presses a key, wherever the focus is.
+    pub async fn press(&self, key: &str) {
+        self.client.active_element().await.unwrap().send_keys(key).await.unwrap();
+    }
+
+    /// Asserts that nothing is wider than the window, and that axe finds nothing wrong.
+    pub async fn audit(&self, context: &str) {
+        let beyond = "const it = document.documentElement; return it.scrollWidth - it.clientWidth";
+        assert_eq!(self.run(beyond).await, 0, "{context}");
+        let axe = format!("{ROOT}/target/node_modules/axe-core/axe.min.js");
+        let axe = fs::read_to_string(axe).expect("axe-core, which scripts/tools installs");
+        self.client.execute(&axe, vec![]).await.unwrap();
+        let audit = self.run("return await axe.run()").await;
+        assert!(audit["passes"].as_array().unwrap().len() > 10, "{audit}");
+        assert_eq!(audit["violations"], json!([]), "{context}");
+    }
+
+    /// Ends all service workers, as a browser does when it wants their memory.
+    pub async fn stop_workers(&self) {
+        for command in ["ServiceWorker.enable", "ServiceWorker.stopAllWorkers"] {
+            self.devtools(command, json!({})).await;
+        }
     }
 
     /// Has every page that is opened from now on run `script` before its own.

@@ -5,6 +5,7 @@ use crate::support::{Api, HOST};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
+use serde::Deserialize;
 use spin_on_k8s_host::demo::container;
 use spin_on_k8s_host::demo::kubelet::{Kubelet, Pods};
 use spin_on_k8s_host::demo::manifest::Manifest;
@@ -31,17 +32,30 @@ const FLOODING: usize = 480;
 /// How long a flood takes: longer than the patience of readiness and liveness.
 const FLOOD: Duration = Duration::from_secs(20);
 
-#[derive(Clone, Copy, Default, Debug)]
-struct Requests {
-    sent: usize,
-    lost: usize,
-    retried: usize,
+#[derive(Clone, Copy, Default, Debug, Deserialize)]
+pub struct Requests {
+    pub sent: usize,
+    pub lost: usize,
+    pub retried: usize,
     /// Waits beyond the limit of a replica.
-    refused: usize,
+    pub refused: usize,
+}
+
+/// What a fault led to, and after how many seconds.
+#[derive(Debug, Deserialize)]
+pub struct Row {
+    /// The first replica was not ready.
+    pub unready: Option<f64>,
+    /// The last replica that had to be replaced was.
+    pub replaced: Option<f64>,
+    /// All replicas were ready.
+    pub ready: Option<f64>,
+    #[serde(flatten)]
+    pub requests: Requests,
 }
 
 /// A deployment under fire.
-struct Drill {
+pub struct Drill {
     kubelet: Arc<Kubelet>,
     pods: watch::Receiver<Pods>,
     service: Arc<Service>,
@@ -53,9 +67,9 @@ struct Drill {
 
 impl Drill {
     /// Deploys three replicas, waits until they are ready, and starts the traffic.
-    async fn start(manifest: &str) -> Arc<Self> {
+    pub async fn start(manifest: Manifest) -> Arc<Self> {
         rlimit::increase_nofile_limit(u64::MAX).unwrap();
-        let kubelet = Kubelet::new(Manifest::parse(manifest).unwrap(), HOST).unwrap();
+        let kubelet = Kubelet::new(manifest, HOST).unwrap();
         let pods = kubelet.pods.subscribe();
         let drill = Arc::new(Self {
             service: Service::new(pods.clone(), PROPAGATION),
@@ -115,35 +129,30 @@ impl Drill {
         timeout_at(end, pods.wait_for(wanted)).await.ok().map(|_| Instant::now())
     }
 
-    /// Waits out a fault, prints its row, and returns whether it healed, and its requests.
-    async fn heal(
-        &self,
-        fault: &str,
-        start: Instant,
-        replaced: impl Fn(&Pods) -> bool,
-    ) -> (bool, Requests) {
+    /// Waits out a fault, prints its row, and returns it.
+    async fn heal(&self, fault: &str, start: Instant, replaced: impl Fn(&Pods) -> bool) -> Row {
         let end = start + HEALING;
         let unready = self.until(end, |pods| pods.values().any(|pod| !pod.is_endpoint())).await;
         let replaced = self.until(end, replaced).await;
         let ready = self.until(end, all_ready).await;
-        let requests = self.report(fault, start, [unready, replaced, ready]).await;
-        (replaced.is_some() && ready.is_some(), requests)
+        self.report(fault, start, [unready, replaced, ready]).await
     }
 
-    /// Prints the row of a fault, and returns its requests.
-    async fn report(&self, fault: &str, start: Instant, times: [Option<Instant>; 3]) -> Requests {
+    /// Prints the row of a fault, and returns it.
+    async fn report(&self, fault: &str, start: Instant, times: [Option<Instant>; 3]) -> Row {
         // What is still under way belongs to this fault.
         sleep(PROPAGATION + WAIT + Duration::from_secs(1)).await;
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         *self.quitting.lock().unwrap() = false;
-        let [unready, replaced, ready] = times.map(|end| {
-            end.map_or("never".into(), |end| format!("{:.1} s", (end - start).as_secs_f64()))
-        });
+        let times = times.map(|end| end.map(|end| (end - start).as_secs_f64()));
+        let [unready, replaced, ready] =
+            times.map(|time| time.map_or("never".into(), |time| format!("{time:.1} s")));
         let Requests { sent, lost, retried, refused } = requests;
         println!(
             "| {fault} | {unready} | {replaced} | {ready} | {sent} | {lost} | {retried} | {refused} |"
         );
-        requests
+        let [unready, replaced, ready] = times;
+        Row { unready, replaced, ready, requests }
     }
 
     /// More clients than the replicas have instances keep asking for `/wait`. Returns whether all
@@ -165,7 +174,7 @@ impl Drill {
         let start = Instant::now();
         let unready = self.until(start + FLOOD, |pods| !all_ready(pods)).await;
         clients.iter().for_each(JoinHandle::abort);
-        let requests = self.report("flood", start, [unready, None, None]).await;
+        let requests = self.report("flood", start, [unready, None, None]).await.requests;
         (unready.is_none() && self.pods.borrow().values().all(|pod| pod.restarts == 0), requests)
     }
 
@@ -176,14 +185,14 @@ impl Drill {
         (name.clone(), Api::new(&format!("http://{}", pod.address.unwrap())))
     }
 
-    async fn fail(&self) -> (bool, Requests) {
+    pub async fn fail(&self) -> Row {
         let (name, api) = self.victim();
         let start = Instant::now();
         assert_eq!(api.send("POST", "/fail").await.status, 200);
         self.heal("`/fail`", start, |pods| pods[&name].restarts > 0).await
     }
 
-    async fn quit(&self) -> (bool, Requests) {
+    pub async fn quit(&self) -> Row {
         let (name, api) = self.victim();
         let start = Instant::now();
         *self.quitting.lock().unwrap() = true;
@@ -192,7 +201,7 @@ impl Drill {
     }
 
     /// Creates one pod more than there should be, deletes an old one when it is ready, and so on.
-    async fn rolling_restart(&self) -> (bool, Requests) {
+    pub async fn rolling_restart(&self) -> Row {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
@@ -205,7 +214,7 @@ impl Drill {
     }
 
     /// Evicts all pods, each as soon as the disruption budget of one allows it.
-    async fn evict(&self) -> (bool, Requests) {
+    async fn evict(&self) -> Row {
         let start = Instant::now();
         let old: Vec<_> = self.pods.borrow().keys().cloned().collect();
         for name in &old {
@@ -226,14 +235,19 @@ fn all_ready(pods: &Pods) -> bool {
     pods.len() == REPLICAS && endpoints(pods) == REPLICAS
 }
 
+async fn deploy(manifest: &str) -> Arc<Drill> {
+    Drill::start(Manifest::parse(manifest).unwrap()).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_heals_and_no_request_is_lost() {
-    let drill = Drill::start(MANIFEST).await;
+    let drill = deploy(MANIFEST).await;
     println!("| fault | unready | replaced | all ready | sent | lost | retried | refused |");
-    for (healed, requests) in
+    for row in
         [drill.fail().await, drill.quit().await, drill.rolling_restart().await, drill.evict().await]
     {
-        assert!(healed && requests.sent > 0 && requests.lost == 0, "{requests:?}");
+        assert!(row.replaced.is_some() && row.ready.is_some(), "{row:?}");
+        assert!(row.requests.sent > 0 && row.requests.lost == 0, "{row:?}");
     }
 }
 
@@ -246,14 +260,14 @@ fn changed(manifest: &str, from: &str, to: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_readiness_requests_are_lost() {
     let manifest = changed(MANIFEST, "readinessProbe:", "readinessProbe: null\n          unused:");
-    let drill = Drill::start(&manifest).await;
-    assert_ne!(drill.fail().await.1.lost, 0);
+    let drill = deploy(&manifest).await;
+    assert_ne!(drill.fail().await.requests.lost, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_pre_stop_requests_are_lost() {
-    let drill = Drill::start(&changed(MANIFEST, "seconds: 7", "seconds: 0")).await;
-    assert_ne!(drill.rolling_restart().await.1.lost, 0);
+    let drill = deploy(&changed(MANIFEST, "seconds: 7", "seconds: 0")).await;
+    assert_ne!(drill.rolling_restart().await.requests.lost, 0);
 }
 
 /// The manifest for a fifth of the load, since it is not this machine that the flood shall test.
@@ -263,20 +277,19 @@ fn small() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_is_refused_and_costs_nothing_else() {
-    let drill = Drill::start(&small()).await;
+    let drill = deploy(&small()).await;
     let (ready, requests) = drill.flood().await;
     assert!(ready && requests.refused > 0 && requests.lost == 0, "{requests:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_max_waits_a_flood_costs_requests() {
-    let drill = Drill::start(&changed(&small(), "name: MAX_WAITS", "name: UNUSED")).await;
+    let drill = deploy(&changed(&small(), "name: MAX_WAITS", "name: UNUSED")).await;
     assert_ne!(drill.flood().await.1.lost, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_probe_that_spin_answers_itself_never_heals() {
-    let drill =
-        Drill::start(&changed(MANIFEST, "path: /health", "path: /.well-known/spin/health")).await;
-    assert!(!drill.fail().await.0);
+    let drill = deploy(&changed(MANIFEST, "path: /health", "path: /.well-known/spin/health")).await;
+    assert_eq!(drill.fail().await.replaced, None);
 }

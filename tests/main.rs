@@ -22,3 +22,4 @@ mod service;
 mod spin;
 mod start_up;
 mod support;
+mod web;

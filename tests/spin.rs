@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 /// Runs the tests that `filters` name against the server at `url`, as `make test-contract` does.
-fn put_to(url: &str, filters: &[&str]) {
+pub fn put_to(url: &str, filters: &[&str]) {
     let tests = std::env::current_exe().unwrap();
     let status = Command::new(tests).args(filters).env("BASE_URL", url).status().unwrap();
     assert!(status.success(), "{filters:?}");
