@@ -103,7 +103,7 @@ export const LESSONS = [
 		patch: container({ readinessProbe: null }),
 		fault: 'fail',
 		button: 'Fail one, without readiness',
-		see: 'Bad: two to four times as many as in the lesson before, until the replica is replaced after 16 s or more. Lost is more than 0, too: the waits in flight at that moment.',
+		see: 'Bad: some three times as many as in the lesson before, until the replica is replaced after 16 s or more. Lost is more than 0, too: the waits in flight at that moment.',
 	},
 	{
 		id: 'blind-probe',

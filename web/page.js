@@ -142,10 +142,13 @@ function excerpt(lines, start) {
 	return lines.slice(from, to).map((line) => line.slice(indentOf(lines[from])));
 }
 
+const read = async (file) => (await fetch(`k8s/${file}`)).text();
+const files = {};
+
 async function quote(file, starts, pre) {
-	const response = await fetch(`k8s/${file}`);
+	const text = await (files[file] ??= read(file));
 	// The page breaks a comment where it has to, so here each is one line.
-	const lines = (await response.text()).replace(/(?<=^ *#.*)\n *#/gm, '').split('\n');
+	const lines = text.replace(/(?<=^ *#.*)\n *#/gm, '').split('\n');
 	for (const line of starts.flatMap((start) => excerpt(lines, start))) {
 		const span = make('span', { className: isComment(line) ? 'comment' : '' }, line);
 		span.style.setProperty('--indent', indentOf(line) + 2);

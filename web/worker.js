@@ -15,7 +15,7 @@ const channel = new BroadcastChannel(ROOT.href);
 addEventListener('install', (event) => event.waitUntil(install()));
 async function install() {
 	const cache = await caches.open(CACHE);
-	await cache.addAll(FILES.map((file) => new Request(file, { cache: 'reload' })));
+	await cache.addAll(FILES.map((file) => new Request(file, { cache: 'no-cache' })));
 	await skipWaiting();
 }
 
