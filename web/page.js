@@ -96,6 +96,7 @@ function changesOf(patch) {
 /** Sends a patch and a fault; `output` will say what comes of it. */
 function inject({ patch, fault }, output) {
 	if (state.busy) return write(output, 'Another fault is under way. Wait until it is healed.');
+	if (!state.canWait && (fault === 'burst' || fault === 'flood')) return write(output, 'This takes /wait, which does not work in this browser.');
 	running = { fault, output, after: state.faults[0]?.id ?? 0 };
 	write(output, 'Starting…');
 	output.scrollIntoView({ block: 'nearest' });
