@@ -14,7 +14,7 @@ const WAIT = 5;
 /** How long a flood takes: longer than the patience of readiness and liveness. */
 const FLOOD = 20;
 
-const probe = (target, method = 'GET') => ({ method, target, authority: 'service', headers: [] });
+const requestOf = (target, method = 'GET') => ({ method, target, authority: 'service', headers: [] });
 
 export class Drill {
 	#service = new Service();
@@ -97,7 +97,7 @@ export class Drill {
 	async #request(target) {
 		// As through an ingress, but only then: other faults must cost nothing even without one.
 		const mayRetry = () => this.#count.fault === 'quit';
-		const { status, retried, isFailed } = await this.send(probe(target), mayRetry).catch(() => ({}));
+		const { status, retried, isFailed } = await this.send(requestOf(target), mayRetry).catch(() => ({}));
 		this.#count.sent++;
 		if (isFailed) this.#count.bad++;
 		if (retried) this.#count.retried++;
@@ -139,10 +139,12 @@ export class Drill {
 
 	/** POST /fail or /quit, to a replica that has not been restarted, if there is one. */
 	async #poison(row, start) {
-		const victim = this.pods.find(({ restarts }) => !restarts) ?? this.pods[0];
+		const ready = this.pods.filter(isEndpoint);
+		const victim = ready.find(({ restarts }) => !restarts) ?? ready[0];
+		if (!victim) return; // They all went down just now.
 		const { restarts, pause } = victim;
 		const healed = this.#heal(row, start, () => victim.restarts > restarts, pause);
-		await victim.replica.answer(probe(`/${row.fault}`, 'POST'));
+		await victim.replica.answer(requestOf(`/${row.fault}`, 'POST'));
 		await healed;
 	}
 

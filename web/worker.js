@@ -102,9 +102,12 @@ async function act({ patch: wanted, fault }) {
 	faults.unshift(row);
 	faults.splice(20);
 	tell();
-	await current.inject(row);
-	row.done = true;
-	busy = false;
+	try {
+		await current.inject(row);
+	} finally {
+		row.done = true;
+		busy = false;
+	}
 }
 
 // The ingress: it passes requests on to the service.
