@@ -36,5 +36,5 @@ const hash = createHash('sha256');
 for (const file of [...PAGE, ...WORKER, 'manifest.js', ...MANIFESTS]) hash.update(await readFile(`${OUT}/${file}`));
 for (const bytes of Object.values(files)) hash.update(bytes);
 const modules = Object.keys(files).filter((file) => file.endsWith('.wasm')).map((file) => `component/${file}`);
-const list = ['./', ...PAGE, 'manifest.js', ...MANIFESTS, ...modules];
+const list = ['./', ...PAGE.filter((file) => file !== 'index.html'), 'manifest.js', ...MANIFESTS, ...modules];
 await writeFile(`${OUT}/files.js`, `export const VERSION = '${hash.digest('hex')}';\nexport const FILES = ${JSON.stringify(list)};\n`);

@@ -17,10 +17,10 @@ const FLOOD = 20;
 const requestOf = (target, method = 'GET') => ({ method, target, authority: 'service', headers: [] });
 
 export class Drill {
+	isOver = false;
 	#service = new Service();
 	#checks = new Set();
 	#stopped = Promise.withResolvers();
-	#isOver = false;
 	#count = {};
 
 	/** Deploys `modules`, and keeps requests coming. It calls `tell` when a pod has changed, and reports events. */
@@ -36,6 +36,9 @@ export class Drill {
 	}
 
 	get pods() { return [...this.kubelet.pods] }
+	/** Whether a replica is not ready, and nobody will restart it. */
+	get isStuck() { return !this.kubelet.container.livenessProbe && this.pods.some(({ ready, status }) => !ready && status === 'Running') }
+
 	get #ready() { return this.pods.filter(isEndpoint).length }
 	get #areAllReady() { return this.#ready === this.replicas && this.pods.length === this.replicas }
 
@@ -44,16 +47,16 @@ export class Drill {
 
 	/** Ends everything at once; a fault that is under way, too. */
 	stop() {
-		this.#isOver = true;
+		this.isOver = true;
 		this.#count = {};
 		this.kubelet.stop();
 		this.#stopped.resolve();
 	}
 
-	/** Creates or deletes pods, the youngest first, until there are as many. */
+	/** Creates pods, or deletes some, those that are not ready first, until there are as many. */
 	scale(replicas) {
 		this.replicas = replicas;
-		const pods = this.pods.filter((pod) => !pod.deleted);
+		const pods = this.pods.filter((pod) => !pod.deleted).sort((a, b) => b.ready - a.ready);
 		for (let count = pods.length; count < replicas; count++) this.kubelet.create();
 		for (const pod of pods.slice(replicas)) this.kubelet.delete(pod);
 	}
@@ -87,7 +90,7 @@ export class Drill {
 	/** A client that asks again and again, after a delay. */
 	async #ask(target, delay) {
 		await sleep(delay);
-		while (!this.#isOver) {
+		while (!this.isOver) {
 			await this.#request(target);
 			await sleep(PAUSE);
 		}
@@ -112,6 +115,7 @@ export class Drill {
 		const drill = async () => {
 			await this.#areServed();
 			await sleep(1 + 2 * Math.random()); // of requests, and so that a fault does not always come just after a probe
+			if (this.isOver) return;
 			row.isInjected = true;
 			this.#count = row;
 			await faults[row.fault].call(this, row, now());
@@ -124,7 +128,7 @@ export class Drill {
 	/** Writes into a row, as `name`, after how many seconds something held, if it did until `end`. */
 	async #note(row, name, start, end, holds) {
 		const at = await this.#until(end, holds);
-		row[name] = at && at - start;
+		if (!this.isOver) row[name] = at && at - start;
 	}
 
 	/** Waits out a fault, as long as probes, hook and back-off can take. */
@@ -144,7 +148,7 @@ export class Drill {
 		if (!victim) return; // They all went down just now.
 		const { restarts, pause } = victim;
 		const healed = this.#heal(row, start, () => victim.restarts > restarts, pause);
-		await victim.replica.answer(requestOf(`/${row.fault}`, 'POST'));
+		await victim.replica.answer(requestOf(`/${row.fault}`, 'POST')).catch(() => {}); // It has just ended by itself.
 		await healed;
 	}
 
@@ -182,6 +186,6 @@ export class Drill {
 	async #crowd(delay, last) {
 		await sleep(delay);
 		do if (!await this.#request('/wait')) await sleep(1);
-		while (now() < last && !this.#isOver);
+		while (now() < last && !this.isOver);
 	}
 }

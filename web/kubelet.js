@@ -7,8 +7,8 @@ import { Replica } from './replica.js';
 const SPIN_HEALTH = '/.well-known/spin/health';
 
 /**
- * By how much a replica here is smaller than the manifest says, in instances and in waits. A browser has room for
- * some 120 instances, since each of them reserves gigabytes of addresses.
+ * By how much a replica here is smaller than the manifest says, in instances and in waits. Chromium has room for 124
+ * instances, since each of them reserves gigabytes of addresses. Whatever comes when there are more gets 500.
  */
 const SCALE = 20;
 
@@ -85,7 +85,7 @@ export class Kubelet {
 
 	/** Ends everything at once. */
 	stop() {
-		this.changed = this.report = () => {};
+		this.changed = this.report = this.create = () => {};
 		for (const pod of this.pods) {
 			this.delete(pod);
 			pod.replica.end();
@@ -107,7 +107,7 @@ export class Kubelet {
 			pod.pause = Math.min(Math.max(2 * pause, 10), 300);
 			if (pause && !pod.deleted) {
 				this.#update(pod, { status: 'CrashLoopBackOff' });
-				this.report('Warning', 'BackOff', pod, `Back-off ${pause}s restarting failed container api`);
+				this.report('Warning', 'BackOff', pod, `Back-off restarting failed container api in pod ${pod.name}`);
 				await Promise.race([pod.deletion.promise, sleep(pause)]);
 			}
 			if (pod.deleted) break;

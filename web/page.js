@@ -60,7 +60,7 @@ function patchOfForm() {
 	const probe = (kind) => field(kind).checked ? { httpGet, periodSeconds: number(`${kind} period`), failureThreshold: number(`${kind} threshold`) } : null;
 	const api = {
 		name: 'api',
-		env: [{ name: 'MAX_WAITS', value: field('MAX_WAITS').value }],
+		env: [{ name: 'MAX_WAITS', value: String(number('MAX_WAITS')) }],
 		startupProbe: { httpGet },
 		readinessProbe: probe('readiness'),
 		livenessProbe: probe('liveness'),
@@ -82,6 +82,7 @@ function formChanged() {
 	for (const kind of ['readiness', 'liveness']) {
 		for (const number of ['period', 'threshold']) form.elements[`${kind} ${number}`].disabled = !form.elements[kind].checked;
 	}
+	if (!form.checkValidity()) return write($('#command'), 'Not all numbers are valid.');
 	const patch = JSON.stringify(patchOfForm());
 	write($('#command'), patch === '{}' ? 'kubectl apply -f k8s/deployment.yaml' : `kubectl patch deployment spin-on-k8s --patch '${patch}'`);
 }
@@ -103,8 +104,11 @@ function inject({ patch, fault }, output) {
 	post({ patch, fault });
 }
 
+const CUT = 'Cut short: the pods were replaced.';
+
 /** A row of the table of faults, in words. */
-function describe({ fault, unready, replaced, ready, isInjected, sent, lost, bad, retried, refused, done }) {
+function describe({ fault, unready, replaced, ready, isInjected, isCut, sent, lost, bad, retried, refused, done }) {
+	if (isCut) return CUT;
 	if (!isInjected) return 'Getting ready: all replicas have to serve, and requests to flow.';
 	// New pods are not ready at first, which is no news.
 	const times = fault === 'restart' || fault === 'scale' ? { ready } : { unready, replaced, ready };
@@ -210,7 +214,7 @@ $('#copy').onclick = async ({ target }) => {
 fillForm({});
 
 // Past its header, so that all lanes are in sight.
-$('iframe').onload = ({ target: { contentWindow, contentDocument } }) => contentWindow.scrollTo(0, $('main', contentDocument)?.offsetTop);
+$('iframe').onload = ({ target: { contentWindow, contentDocument } }) => contentDocument && contentWindow.scrollTo(0, $('main', contentDocument)?.offsetTop);
 
 /** Makes a table say `rows`: each is whether it is bad, and its cells. */
 function fill(selector, rows) {
@@ -226,13 +230,15 @@ function fill(selector, rows) {
 /** How long ago something was, as kubectl says it. */
 function age(since) {
 	const seconds = Math.max(0, Math.round((Date.now() - since) / 1000));
-	return seconds < 120 ? `${seconds}s` : `${Math.floor(seconds / 60)}m`;
+	if (seconds < 120) return `${seconds}s`;
+	return seconds < 7200 ? `${Math.floor(seconds / 60)}m` : `${Math.floor(seconds / 3600)}h`;
 }
 
 function render(news) {
 	if (news.error) return write($('#status'), `The cluster does not start: ${news.error}`);
 	if (state && state.cluster !== news.cluster) {
 		restarted = `The browser ended the service worker at ${new Date().toLocaleTimeString()}: the cluster started afresh. `;
+		if (running) write(running.output, CUT);
 		running = undefined;
 	}
 	const isPatched = JSON.stringify(state?.patch ?? {}) !== JSON.stringify(news.patch);
@@ -253,7 +259,7 @@ function render(news) {
 		const times = [unready, replaced, ready].map((time) => time?.toFixed(1) ?? (done ? '–' : '…'));
 		return [lost, FAULTS[fault], changesOf(patch), ...times, sent, lost, bad, retried, refused];
 	}));
-	fill('#events', events.map(({ at, type, reason, object, message }) => [type === 'Warning', age(at), type, reason, object, message]));
+	fill('#events', events.map(({ at, since, count, type, reason, object, message }) => [type === 'Warning', count > 1 ? `${age(at)} (x${count} over ${age(since)})` : age(at), type, reason, object, message]));
 
 	for (const button of document.querySelectorAll('[data-fault]')) button.ariaDisabled = String(busy);
 	const row = running && faults.find(({ id, fault }) => id > running.after && fault === running.fault);
@@ -264,8 +270,6 @@ function render(news) {
 async function connect() {
 	const { serviceWorker } = navigator;
 	if (!serviceWorker) return write($('#status'), 'No service worker here: this needs HTTPS or localhost, and often a window that is not private.');
-	// Where another worker takes over, this page is of an older version.
-	if (serviceWorker.controller) serviceWorker.oncontrollerchange = () => location.reload();
 	const controlled = new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
 	try {
 		const { scope, installing } = await serviceWorker.register('worker.js', { type: 'module', updateViaCache: 'none' });
@@ -279,6 +283,8 @@ async function connect() {
 	const { active } = await serviceWorker.ready;
 	active.postMessage({}); // A page that was loaded past the worker is not controlled until the worker claims it.
 	if (!serviceWorker.controller) await controlled;
+	// Where another worker takes over from now on, this page is of an older version.
+	serviceWorker.oncontrollerchange = () => location.reload();
 	setInterval(post, 1000, {}); // The answer keeps ages right, and the question keeps the worker alive.
 }
 connect();

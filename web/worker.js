@@ -31,11 +31,13 @@ addEventListener('fetch', (event) => {
 	const url = new URL(event.request.url);
 	if (url.origin !== ROOT.origin || !url.pathname.startsWith(ROOT.pathname)) return;
 	const [, isCluster, path] = /^(cluster(?=\/|$))?(.*)/.exec(url.pathname.slice(ROOT.pathname.length));
-	event.respondWith(isCluster ? pass(event.request, url, path || '/') : load(event.request));
+	if (isCluster) event.respondWith(pass(event.request, url, path || '/'));
+	else event.respondWith(load(path === 'index.html' ? new Request(ROOT) : event.request));
 });
 
 async function load(request) {
-	return await caches.match(request, { ignoreSearch: true }) ?? fetch(request);
+	const cache = await caches.open(CACHE);
+	return await cache.match(request, { ignoreSearch: true, ignoreVary: true }) ?? fetch(request);
 }
 
 // The cluster: it is there as soon as someone needs it.
@@ -47,10 +49,19 @@ let busy = false;
 const events = []; // newest first, as are the faults
 const faults = [];
 
+let modules; // a promise
+
 const cluster = () => drill ??= deploy(manifest);
 async function deploy(deployment) {
-	started = Date.now();
-	return new Drill(deployment, await compile(load), tell, report);
+	try {
+		const compiled = await (modules ??= compile(load));
+		started = Date.now();
+		return new Drill(deployment, compiled, tell, report);
+	} catch (error) {
+		drill = modules = undefined; // so that the next who asks tries again
+		patch = {};
+		throw error;
+	}
 }
 
 /** Adds an event or, as kubectl does, counts it once more. */
@@ -75,22 +86,21 @@ async function tellNow() {
 
 addEventListener('message', ({ data }) => {
 	clients.claim(); // also a page that was loaded past this worker, as by Shift+Reload
-	act(data).then(tellNow).catch(({ message }) => {
-		drill = undefined; // so that the next who asks tries again
-		channel.postMessage({ error: message });
-	});
+	act(data).then(tellNow).catch(({ message }) => channel.postMessage({ error: message }));
 });
 async function act({ patch: wanted, fault }) {
-	let current = await cluster();
+	let asked, current;
+	do current = await (asked = cluster()); // which another command may have replaced meanwhile
+	while (asked !== drill);
 	if (!wanted || (busy && fault)) return;
 	const [before, deployment] = [patch, wanted].map((it) => merge(manifest, it));
 	patch = wanted;
 	const { replicas, template } = deployment.spec;
 	if (fault === 'scale') deployment.spec.replicas = manifest.spec.replicas;
-	// Pods of another template take the place of the old ones: on a cluster one by one, here at once. So do they before
-	// a fault that is to meet another number of them.
+	// Pods of another template take the place of the old ones: on a cluster one by one, here at once. The same happens
+	// before a fault that needs a different number of pods, or pods that work.
 	const isOther = JSON.stringify(before.spec.template) !== JSON.stringify(template);
-	if (isOther || (fault && current.replicas !== deployment.spec.replicas)) {
+	if (isOther || (fault && (current.isStuck || current.replicas !== deployment.spec.replicas))) {
 		current.stop();
 		current = await (drill = deploy(deployment));
 	} else {
@@ -106,6 +116,7 @@ async function act({ patch: wanted, fault }) {
 		await current.inject(row);
 	} finally {
 		row.done = true;
+		row.isCut = current.isOver;
 		busy = false;
 	}
 }
