@@ -26,14 +26,14 @@ export const LESSONS = [
 		title: 'A container',
 		text: [
 			'A container is an image that runs: a program, shut off from everything else on its machine. Kubernetes puts it into a pod. An agent on each machine, the kubelet, looks after the pods.',
-			'Whenever a container ends, the kubelet starts it again: at once the first time, but if it keeps ending, only after 10 s, then 20 s and so on. Meanwhile its status is `CrashLoopBackOff`. The line names what runs it, here a runtime for WebAssembly.',
+			'Whenever a container ends, the kubelet starts it again: at once the first time, but if it keeps ending, only after 10 s, then 20 s and so on. Meanwhile its status is `CrashLoopBackOff`. The line below names what runs it, here a runtime for WebAssembly.',
 		],
 		file: 'deployment.yaml',
 		lines: ['runtimeClassName:'],
 		patch: {},
 		fault: 'quit',
 		button: 'Quit a replica',
-		see: 'One pod has one more restart, and is ready again within a second: a replica starts that fast. When all three have been restarted, the fourth click shows `CrashLoopBackOff`.',
+		see: 'Some three seconds after your click, one pod has one more restart, and is ready again at once: a replica starts that fast. When all three have been restarted, the fourth click shows `CrashLoopBackOff`.',
 	},
 	{
 		id: 'replicas',
@@ -60,15 +60,15 @@ export const LESSONS = [
 		lines: ['strategy:'],
 		patch: {},
 		fault: 'restart',
-		button: 'Restart all, one by one',
-		see: 'Three pods with new names are ready at once. The old ones are `Terminating`, and gone after the 7 s that the next lesson is about. Lost: 0.',
+		button: 'Restart all',
+		see: 'Three pods with new names are ready within a second, since a replica starts fast. The old ones are `Terminating`, and gone after the 7 s that the next lesson is about. Lost: 0.',
 	},
 	{
 		id: 'no-pre-stop',
 		title: 'No time to finish',
 		text: [
 			'A pod that has to go may still have requests in flight, and gets new ones until everybody has heard that it goes. So `preStop` keeps it alive for 7 s: five for a `/wait`, two for the news.',
-			'Without it, the container is told to stop at once, and whatever is in flight is cut. The button starts three fresh pods without `preStop`, and then restarts them, one by one.',
+			'Without it, the container is told to stop at once, and whatever is in flight is cut. The clients here do not ask again; that is what the last lesson is about. The button starts three fresh pods without `preStop`, and then restarts them, one by one.',
 		],
 		file: 'deployment.yaml',
 		lines: ['lifecycle:'],
@@ -138,7 +138,7 @@ export const LESSONS = [
 		title: 'Load without a limit',
 		text: [
 			'The same flood, with `MAX_WAITS` 0, which is no limit. Now waits take all the room there is, and everything else is turned away: other users, and the probes.',
-			'Readiness takes the busy pods out, so that the others get still more, until there is none left that serves. If it lasts, liveness restarts them, which cuts every wait in flight.',
+			'All pods are busy, so all become unready; they recover, since nobody is sent to them, and fail again. If it lasts, liveness restarts them, which cuts every wait in flight.',
 		],
 		file: 'deployment.yaml',
 		lines: ['- name: MAX_WAITS'],
@@ -166,7 +166,7 @@ export const LESSONS = [
 		title: 'A Service',
 		text: [
 			'Pods come and go, and their addresses with them. A Service is one name that stays. It knows which pods carry its label and are ready, and spreads the requests over them.',
-			'The button asks `/health` twelve times. Each answer names its replica, in the header `x-replica`. Then fail a replica, wait until its pod says `0/1`, and a second more for the news to travel, and ask again: it is not among them.',
+			'The button asks `/health` twelve times. Each answer names its replica, in the header `x-replica`. Then fail a replica, with the button under the numbers below, wait until its pod says `0/1`, and a second more for the news to travel, and ask again: it is not among them.',
 		],
 		file: 'service.yaml',
 		lines: ['spec:'],
@@ -179,7 +179,7 @@ export const LESSONS = [
 		title: 'An Ingress',
 		text: [
 			'A Service is known only inside the cluster. An Ingress lets the world in: it says which requests, by host and path, go to which service. A proxy at the cluster’s edge does as it says; in this tab, the service worker does.',
-			'Such a proxy can send a request once more, if a replica refuses or cuts it. So the users need not notice even that a replica ends at once.',
+			'Such a proxy can send a request once more, if a replica refuses or cuts it. So the users need not notice even that a replica ends at once. In this lesson the clients go through such a proxy.',
 		],
 		file: 'ingress.yaml',
 		lines: ['rules:'],

@@ -87,11 +87,13 @@ function formChanged() {
 	write($('#command'), patch === '{}' ? 'kubectl apply -f k8s/deployment.yaml' : `kubectl patch deployment spin-on-k8s --patch '${patch}'`);
 }
 
+const NONE = '–';
+
 /** What a patch changes, in the form's words. */
 function changesOf(patch) {
 	const numbers = Object.entries(numbersOf(merge(manifest, patch)));
 	const changed = numbers.filter(([name, value]) => value !== undefined && value !== ORIGINAL[name]);
-	return changed.map(([name, value]) => `${name} ${value || 'off'}`).join(', ') || '–';
+	return changed.map(([name, value]) => `${name} ${value || 'off'}`).join(', ') || NONE;
 }
 
 /** Sends a patch and a fault; `output` will say what comes of it. */
@@ -162,6 +164,7 @@ async function quote(file, starts, pre) {
 }
 
 for (const { id, title, text, file, lines, button, see, ...command } of LESSONS) {
+	const changes = changesOf(command.patch ?? {});
 	const output = make('output');
 	const pre = make('pre');
 	const action = make('button', { type: 'button' }, button);
@@ -172,6 +175,7 @@ for (const { id, title, text, file, lines, button, see, ...command } of LESSONS)
 		make('summary', {}, title),
 		...text.map((paragraph) => make('p', {}, ...rich(paragraph))),
 		make('p', {}, 'In ', make('code', {}, `k8s/${file}`), ':'), pre,
+		...(changes === NONE ? [] : [make('p', {}, `Changed for this: ${changes}.`)]),
 		action,
 		make('p', {}, make('b', {}, 'What to see: '), ...rich(see)),
 		output));

@@ -56,6 +56,7 @@ async function deploy(deployment) {
 	try {
 		const compiled = await (modules ??= compile(load));
 		started = Date.now();
+		events.length = 0; // They were about pods that are gone, and whose names are used again.
 		return new Drill(deployment, compiled, tell, report);
 	} catch (error) {
 		drill = modules = undefined; // so that the next who asks tries again
