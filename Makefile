@@ -11,6 +11,8 @@ run: components ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", s
 	cargo run $(HOST) -p spin-on-k8s-host -- $(ARGS)
 
 web: components ## See it heal in a browser tab, with lessons: serve the cluster in a tab at 127.0.0.1:8000
+	@python3 -c 'import socket; socket.create_server(("127.0.0.1", 8000))' 2>/dev/null || \
+		{ echo "make: 127.0.0.1:8000 is taken, or there is no python3 to serve there" >&2 && exit 1; }
 	scripts/web
 	python3 -m http.server 8000 --bind 127.0.0.1 --directory target/web
 
