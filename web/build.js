@@ -3,19 +3,27 @@
 
 import { transpile } from '@bytecodealliance/jco-transpile';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 
 const OUT = 'target/web';
-const PAGE = ['index.html', 'style.css', 'page.js', 'lessons.js', 'patch.js'];
+const PAGE = ['style.css', 'page.js', 'lessons.js', 'patch.js'];
 const WORKER = ['worker.js', 'drill.js', 'service.js', 'kubelet.js', 'replica.js'];
 const MANIFESTS = ['deployment', 'service', 'ingress'].map((name) => `k8s/${name}.yaml`);
 
 await rm(OUT, { recursive: true, force: true });
 for (const folder of ['component', 'k8s']) await mkdir(`${OUT}/${folder}`, { recursive: true });
-for (const file of [...PAGE, ...WORKER]) await cp(`web/${file}`, `${OUT}/${file}`);
-for (const file of MANIFESTS) await cp(file, `${OUT}/${file}`);
-await writeFile(`${OUT}/manifest.js`, `export default ${(await text(process.stdin)).trim()};\n`);
+
+// With other files, the service worker is another one.
+const hash = createHash('sha256');
+async function write(file, content) {
+	hash.update(content);
+	await writeFile(`${OUT}/${file}`, content);
+}
+
+for (const file of ['index.html', ...PAGE, ...WORKER]) await write(file, await readFile(`web/${file}`));
+await write('manifest.js', `export default ${(await text(process.stdin)).trim()};\n`);
+for (const file of MANIFESTS) await write(file, await readFile(file));
 
 const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm', {
 	name: 'replica',
@@ -29,12 +37,9 @@ const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm
 	asyncImports: ['wasi:io/poll@0.2.6#[method]pollable.block'],
 	asyncExports: ['wasi:http/incoming-handler@0.2.0#handle'],
 });
-for (const [file, bytes] of Object.entries(files)) await writeFile(`${OUT}/component/${file}`, bytes);
+for (const [file, bytes] of Object.entries(files)) await write(`component/${file}`, bytes);
 
-// What the service worker caches; a browser keeps the worker itself. With other files, it is another worker.
-const hash = createHash('sha256');
-for (const file of [...PAGE, ...WORKER, 'manifest.js', ...MANIFESTS]) hash.update(await readFile(`${OUT}/${file}`));
-for (const bytes of Object.values(files)) hash.update(bytes);
+// What the service worker caches; a browser keeps the worker itself. The folder is index.html.
 const modules = Object.keys(files).filter((file) => file.endsWith('.wasm')).map((file) => `component/${file}`);
-const list = ['./', ...PAGE.filter((file) => file !== 'index.html'), 'manifest.js', ...MANIFESTS, ...modules];
+const list = ['./', ...PAGE, 'manifest.js', ...MANIFESTS, ...modules];
 await writeFile(`${OUT}/files.js`, `export const VERSION = '${hash.digest('hex')}';\nexport const FILES = ${JSON.stringify(list)};\n`);
