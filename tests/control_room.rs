@@ -1,7 +1,7 @@
 //! The page, in a real browser, in front of three replicas under the test kubelet.
 
 use crate::browser::{Browser, NAMES};
-use crate::support::{HOST, Host, PATIENCE, Process};
+use crate::support::{HOST, Host, MANIFEST, PATIENCE, Process};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
@@ -24,7 +24,7 @@ const PREFIX: &str = "/sub/path";
 
 /// Runs three replicas.
 async fn replicas() -> Arc<Kubelet> {
-    let manifest = Manifest::parse(include_str!("../k8s/deployment.yaml")).unwrap();
+    let manifest = Manifest::parse(MANIFEST).unwrap();
     let kubelet = Kubelet::new(manifest, HOST).unwrap();
     (0..kubelet.manifest.replicas).for_each(|_| kubelet.create());
     let mut pods = kubelet.pods.subscribe();

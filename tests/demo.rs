@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::start_up::assert_errors_are_one_clear_line;
-use crate::support::{Api, HOST, PATIENCE};
+use crate::support::{Api, HOST, MANIFEST, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -172,8 +172,6 @@ async fn a_killed_demo_leaves_nothing_behind() {
     demo.serves().await;
     assert_eq!(demo.end(Signal::KILL).await, None);
 }
-
-const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 
 /// Writes the deployment's manifest with `from` replaced, which must be in it; returns the file's name.
 fn changed(name: &str, changes: &[(&str, &str)]) -> String {

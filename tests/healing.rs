@@ -1,7 +1,7 @@
 //! The drill without a cluster: three replicas under a small kubelet, constant requests, and five
 //! faults. `tests/drill` does the same on a real cluster.
 
-use crate::support::{Api, HOST};
+use crate::support::{Api, HOST, MANIFEST};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 const REPLICAS: usize = 3;
 /// How long it takes until a change of readiness reaches those who send requests.
 const PROPAGATION: Duration = Duration::from_secs(1);

@@ -25,6 +25,9 @@ use wasmtime::{Config, Engine};
 /// The repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// The deployment's manifest.
+pub const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
+
 /// The host's binary.
 pub const HOST: &str = env!("CARGO_BIN_EXE_spin-on-k8s");
 

@@ -4,7 +4,7 @@ use crate::browser::Browser;
 use crate::control_room::serve;
 use crate::healing::{Drill, Row};
 use crate::spin::put_to;
-use crate::support::{ROOT, run};
+use crate::support::{MANIFEST, ROOT, run};
 use fantoccini::Locator;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -20,8 +20,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
-
-const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
 
 /// What the worker tells.
 #[derive(Deserialize)]
