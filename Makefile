@@ -1,7 +1,7 @@
 # The host has a profile of its own (Cargo.toml). It is built into target/, as the components are, since spin.toml
 # and others name that folder, whatever CARGO_TARGET_DIR says.
 HOST = --locked --profile host --target-dir target
-TESTS = --locked --profile tests --workspace
+TESTS = --locked --profile tests -p spin-on-k8s -p spin-on-k8s-host -p lifeline
 unexport CARGO_BUILD_TARGET
 
 help: ## List these targets
@@ -33,9 +33,10 @@ components: ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 --target-dir target -p spin-on-k8s -p lifeline
 
 test: components ## Run all tests, and install the tools that they need
-	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release:: && \
-		cargo test $(TESTS) --test tests release:: -- $$skip # these build, which others would take for slowness
-	$(MAKE) test-faults
+	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release::
+
+test-release: components ## Run the tests that build a release, again and elsewhere
+	skip=$$(scripts/tools) && cargo test $(TESTS) --test tests release:: -- $$skip
 
 test-faults: components ## Run the full-size tests, which need the machine to themselves (SOAK=10 for ten times as long)
 	cargo test $(TESTS) --test tests faults:: -- --test-threads 1 --nocapture
@@ -98,4 +99,4 @@ archive: components ## Pack the program, for machines like this one, into target
 version: ## Set the version everywhere to VERSION=x.y.z
 	@scripts/version
 
-.PHONY: archive bench build components demo deploy dist drill help image lint pictures push run test test-contract test-faults undeploy version web
+.PHONY: archive bench build components demo deploy dist drill help image lint pictures push run test test-contract test-faults test-release undeploy version web
