@@ -4,22 +4,13 @@
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95.0-slim AS build
 WORKDIR /source
 RUN rustup target add wasm32-wasip2
-# Without rust-toolchain.toml, which would make rustup fetch its other components. Of the host and the
-# benchmark, only the manifests, which the workspace needs.
-COPY Cargo.toml Cargo.lock build.rs ./
-COPY bench/Cargo.toml bench/
-COPY bench/hello/Cargo.toml bench/hello/
-COPY host/Cargo.toml host/
-COPY lifeline lifeline
-COPY src src
-COPY wit wit
+COPY . .
 # The target directory is in the cache, the results are not. The flag is make's: see the Makefile.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/cache \
     CARGO_ENCODED_RUSTFLAGS=--remap-path-prefix=$CARGO_HOME=/cargo \
     cargo build --locked --release --target wasm32-wasip2 --target-dir /cache \
         --package spin-on-k8s --package lifeline && \
-    install -D --mode 644 --target-directory /target/wasm32-wasip2/release \
-        /cache/wasm32-wasip2/release/spin_on_k8s.wasm /cache/wasm32-wasip2/release/lifeline.wasm
+    cp /cache/wasm32-wasip2/release/spin_on_k8s.wasm /cache/wasm32-wasip2/release/lifeline.wasm /
 
 FROM scratch
 USER 65532:65532
@@ -31,5 +22,4 @@ LABEL org.opencontainers.image.title="spin-on-k8s" \
 ENTRYPOINT ["/"]
 # Readable, whatever the umask was when the source was checked out.
 COPY --chmod=444 spin.k8s.toml /spin.toml
-COPY --from=build --chmod=444 /target/wasm32-wasip2/release/spin_on_k8s.wasm \
-                              /target/wasm32-wasip2/release/lifeline.wasm /target/wasm32-wasip2/release/
+COPY --from=build --chmod=444 /spin_on_k8s.wasm /lifeline.wasm /target/wasm32-wasip2/release/
