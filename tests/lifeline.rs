@@ -39,7 +39,7 @@ fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
 }
 
 #[tokio::test]
-async fn it_clears_the_state_at_start_and_returns_only_on_quit() {
+async fn it_clears_a_failure_at_start_and_returns_only_on_quit() {
     let stores = KeyValue::new(["default"]);
     let replica = Host::with(Code::CARRIED, stores.clone(), 10).await;
     let health = async || replica.api.get("/health").await.status;
@@ -57,6 +57,17 @@ async fn it_clears_the_state_at_start_and_returns_only_on_quit() {
     assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
     let returned = timeout(Duration::from_secs(1), lifeline).await.expect("a return in time");
     assert_eq!(returned.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_quit_before_it_starts_ends_one_container_and_not_the_next() {
+    let stores = KeyValue::new(["default"]);
+    let replica = Host::with(Code::CARRIED, stores.clone(), 10).await;
+    assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
+    let returned = timeout(PATIENCE, start(&stores)).await.expect("a return");
+    assert_eq!(returned.unwrap(), Ok(()));
+    let four_periods = Duration::from_secs(1);
+    assert!(timeout(four_periods, start(&stores)).await.is_err(), "it returned without a quit");
 }
 
 #[tokio::test]

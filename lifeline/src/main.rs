@@ -28,7 +28,6 @@ fn main() -> Result<(), Error> {
     let bucket = open(STORE)?;
     // A new container is healthy, but its store may be old: an emptyDir outlives a container.
     bucket.delete(FAILED)?;
-    bucket.delete(QUIT)?;
     // A token that cannot be read is the API's to report, to whoever asks for /fail or /quit.
     if let Some(warning) = variables::get("chaos_token").ok().as_deref().and_then(token::warning) {
         eprintln!("{warning}");
@@ -38,5 +37,7 @@ fn main() -> Result<(), Error> {
     }
     // The key is set before /quit is answered; give the answer time to get out.
     subscribe_duration(PERIOD).block();
-    Ok(())
+    // The next container starts without it. Deleted at the start, it could be one that was just set: all triggers of
+    // an app start at the same time.
+    bucket.delete(QUIT)
 }
