@@ -10,7 +10,7 @@ pub fn assert_errors_are_one_clear_line(command: impl Fn() -> Command, usage: &[
     let taken = taken.local_addr().unwrap().to_string();
     let listen = [
         (["--listen", &taken], 1, "cannot listen on 127.0.0.1:"),
-        (["--listen", "nowhere"], 1, "cannot listen on nowhere: "),
+        (["--listen", "nowhere"], 1, "cannot listen on nowhere (--listen sets another address): "),
     ];
     for (args, code, said) in listen.into_iter().chain(usage.iter().map(|it| (*it, 2, it[0]))) {
         let output = command().args(args).output().unwrap();

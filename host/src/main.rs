@@ -176,7 +176,7 @@ fn free_descriptors() -> Result<usize> {
 /// Listens on the first address of `name` that is available.
 fn listen(name: &str) -> Result<TcpListener> {
     let result = try_listen(name);
-    result.with_context(|| format!("cannot listen on {name}"))
+    result.with_context(|| format!("cannot listen on {name} (--listen sets another address)"))
 }
 
 fn try_listen(name: &str) -> io::Result<TcpListener> {
