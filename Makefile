@@ -10,11 +10,10 @@ help: ## List these targets
 run: components ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", see ARGS=--help)
 	cargo run $(HOST) -p spin-on-k8s-host -- $(ARGS)
 
-web: components ## See it heal in a browser tab, with lessons: serve the cluster in a tab at 127.0.0.1:8000
-	@python3 -c 'import socket; socket.create_server(("127.0.0.1", 8000))' 2>/dev/null || \
-		{ echo "make: 127.0.0.1:8000 is taken, or there is no python3 to serve there" >&2 && exit 1; }
-	scripts/web
-	python3 -m http.server 8000 --bind 127.0.0.1 --directory target/web
+PORT ?= 8700
+ADDRESS ?= 127.0.0.1
+web: components ## See it heal in a browser tab, with lessons, at 127.0.0.1:8700 (PORT=8701, ADDRESS=0.0.0.0)
+	scripts/web "$(ADDRESS)" "$(PORT)"
 
 demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--replicas 5")
 	cargo run $(HOST) -p spin-on-k8s-host -- demo $(ARGS)

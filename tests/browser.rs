@@ -168,7 +168,7 @@ impl Browser {
     pub async fn audit(&self, context: &str) {
         let beyond = "const it = document.documentElement; return it.scrollWidth - it.clientWidth";
         assert_eq!(self.run(beyond).await, 0, "{context}");
-        let axe = format!("{ROOT}/target/node_modules/axe-core/axe.min.js");
+        let axe = format!("{ROOT}/tests/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(axe).expect("axe-core, which scripts/tools installs");
         self.client.execute(&axe, vec![]).await.unwrap();
         let audit = self.run("return await axe.run()").await;

@@ -18,6 +18,7 @@ mod manifests;
 mod openapi;
 mod process;
 mod release;
+mod scripts;
 mod service;
 mod spin;
 mod start_up;

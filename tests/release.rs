@@ -89,8 +89,8 @@ fn home(name: &str) -> String {
 fn another_folder_home_and_environment_make_no_difference() {
     // A path with a space, and a date that is not Git's.
     let (folder, home) = (copy("else where"), home("home"));
-    run(&format!("TZ=UTC touch -t 197001010000.01 '{folder}/Cargo.toml'"));
-    run("SOURCE_DATE_EPOCH=1 make dist");
+    run(&format!("TZ=UTC touch -t 202611221810.34 '{folder}/Cargo.toml'"));
+    run("SOURCE_DATE_EPOCH=1795371034 make dist");
     run(&format!("{ENVIRONMENT} CARGO_HOME={home} make -C '{folder}' dist"));
     let dist = format!("{ROOT}/target/dist");
     let made = |name: &str| fs::read_to_string(format!("{dist}/{name}")).unwrap();
@@ -104,6 +104,8 @@ fn another_folder_home_and_environment_make_no_difference() {
     let there = there.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(there.collect::<BTreeSet<_>>(), names);
 
+    let dates = run(&format!("TZ=UTC unzip -l {dist}/web.zip"));
+    assert!(dates.matches("2026-11-22 18:10").count() > 10, "{dates}");
     for name in ["spin.toml", "spin.k8s.toml"] {
         let manifest: toml::Table = made(name).parse().unwrap();
         for component in manifest["component"].as_table().unwrap().values() {
@@ -121,6 +123,29 @@ fn another_folder_home_and_environment_make_no_difference() {
         let names = bill["components"].as_array().unwrap().iter().map(|it| &it["name"]);
         let names = names.filter_map(|name| name.as_str()).collect::<BTreeSet<_>>();
         assert!(names.contains("spin-sdk") && !names.contains("wasmtime"), "{names:?}");
+    }
+}
+
+#[test]
+fn the_image_builds_the_same_components_from_what_its_dockerfile_copies() {
+    let stage = concat!(env!("CARGO_TARGET_TMPDIR"), "/stage");
+    let source = copy("context");
+    run(&format!(
+        "rm -rf {stage} && mkdir {stage} && printf 'FROM scratch\nCOPY . .\n' >{stage}/Dockerfile &&
+         buildah bud --isolation chroot --file {stage}/Dockerfile --output {stage}/source {source}"
+    ));
+    let (_, run_line) = include_str!("../Dockerfile").split_once("RUN --mount").unwrap();
+    let (_, command) = run_line.split_once("CARGO_ENCODED").unwrap();
+    let (command, _) = command.split_once(" && ").unwrap();
+    let command = command.replace("/cache", &format!("{stage}/target"));
+    run(&format!(
+        "export CARGO_HOME=\"${{CARGO_HOME:-$HOME/.cargo}}\"
+         export GIT_CEILING_DIRECTORIES=$CARGO_HOME
+         cd {stage}/source && CARGO_ENCODED{command}"
+    ));
+    let components = "target/wasm32-wasip2/release";
+    for component in ["spin_on_k8s.wasm", "lifeline.wasm"] {
+        run(&format!("cmp {components}/{component} {stage}/{components}/{component}"));
     }
 }
 
