@@ -132,7 +132,8 @@ fn the_image_builds_the_same_components_from_what_its_dockerfile_copies() {
     let source = copy("context");
     run(&format!(
         "rm -rf {stage} && mkdir {stage} && printf 'FROM scratch\nCOPY . .\n' >{stage}/Dockerfile &&
-         buildah bud --isolation chroot --file {stage}/Dockerfile --output {stage}/source {source}"
+         buildah bud --isolation chroot --tag localhost/stage --file {stage}/Dockerfile \
+             --output {stage}/source {source} && buildah rmi localhost/stage"
     ));
     let (_, run_line) = include_str!("../Dockerfile").split_once("RUN --mount").unwrap();
     let (_, command) = run_line.split_once("CARGO_ENCODED").unwrap();
