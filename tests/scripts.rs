@@ -66,7 +66,9 @@ fn each_reason_why_the_tab_is_not_served_has_a_message() {
     assert!(refusal(&web).ends_with(&format!("{needed}and there is no python3\n")));
     run(&format!("printf '#!/bin/sh\necho 3.7\n' >{bin}/python3 && chmod +x {bin}/python3"));
     assert_eq!(refusal(&web), format!("{needed}but python3 is 3.7\n"));
-    run(&format!("printf '#!/bin/sh\n[ \"$2\" != \"import ensurepip\" ] && echo 3.11\n' >{bin}/python3"));
+    run(&format!(
+        "printf '#!/bin/sh\n[ \"$2\" != \"import ensurepip\" ] && echo 3.11\n' >{bin}/python3"
+    ));
     assert!(refusal(&web).starts_with("make: python3 cannot make environments "));
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
