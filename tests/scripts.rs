@@ -40,7 +40,7 @@ fn node_modules_that_do_not_load_are_installed_again_for_this_system() {
     run(&format!("mkdir {source}/target && ln -s {ROOT}/target/venv {source}/target"));
     let install = format!("{source}/scripts/node web @bytecodealliance/jco-transpile");
     let settings = "export npm_config_prefer_offline=true npm_config_omit=optional
-        export npm_config_cpu=wasm32 npm_config_libc=musl npm_config_os=aix; ";
+        export npm_config_cpu=s390x npm_config_libc=musl npm_config_os=aix; ";
     run(&[settings, &install].concat());
     // As after an installation on another system.
     run(&format!("rm -r {source}/web/node_modules/@oxc-minify"));
