@@ -66,8 +66,13 @@ async fn a_quit_before_it_starts_ends_one_container_and_not_the_next() {
     assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
     let returned = timeout(PATIENCE, start(&stores)).await.expect("a return");
     assert_eq!(returned.unwrap(), Ok(()));
+
+    assert_eq!(replica.api.send("POST", "/fail").await.status, 200);
+    let next = start(&stores);
+    let started = async { while replica.api.get("/health").await.status != 200 {} };
+    timeout(PATIENCE, started).await.expect("a cleared state");
     let four_periods = Duration::from_secs(1);
-    assert!(timeout(four_periods, start(&stores)).await.is_err(), "it returned without a quit");
+    assert!(timeout(four_periods, next).await.is_err(), "it returned without a quit");
 }
 
 #[tokio::test]
