@@ -12,7 +12,8 @@ const WORKER = ['worker.js', 'drill.js', 'service.js', 'kubelet.js', 'replica.js
 const MANIFESTS = ['deployment', 'service', 'ingress'].map((name) => `k8s/${name}.yaml`);
 
 await rm(OUT, { recursive: true, force: true });
-for (const folder of ['component', 'k8s']) await mkdir(`${OUT}/${folder}`, { recursive: true });
+await mkdir(`${OUT}/k8s`, { recursive: true });
+await mkdir('target/component', { recursive: true });
 
 // With other files, the service worker is another one.
 const hash = createHash('sha256');
@@ -37,7 +38,7 @@ const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm
 	asyncImports: ['wasi:io/poll@0.2.6#[method]pollable.block'],
 	asyncExports: ['wasi:http/incoming-handler@0.2.0#handle'],
 });
-for (const [file, bytes] of Object.entries(files)) await write(`component/${file}`, bytes);
+for (const [file, bytes] of Object.entries(files)) await writeFile(`target/component/${file}`, bytes);
 
 // What the service worker caches; a browser keeps the worker itself. The folder is index.html.
 const modules = Object.keys(files).filter((file) => file.endsWith('.wasm')).map((file) => `component/${file}`);

@@ -1,191 +1,228 @@
-// A deployment under constant requests, into which faults are injected. It counts what users feel as tests/drill does.
+// A Deployment under constant requests, into which faults are injected as kubectl and users would. It counts what users
+// feel as scripts/drill does.
 
+import { isReady, restartsOf } from './cluster.js';
+import { PROPAGATION } from './ingress.js';
 import { CAN_WAIT } from './replica.js';
-import { Kubelet, isEndpoint, now, sleep } from './kubelet.js';
-import { PROPAGATION, Service } from './service.js';
 
-/** Clients that ask for /parity, those that ask for /wait, and those of a flood: more than five replicas' instances. */
+/** Clients that ask for /parity, those that ask for /wait, and those of a flood for each replica: more than its instances. */
 const CLIENTS = 4;
 const WAITING = CAN_WAIT ? 15 : 0;
-const FLOODING = 200;
+const FLOODING = 40;
 /** How long a client pauses after each answer, and how long a /wait takes, in seconds. */
 const PAUSE = 0.2;
 const WAIT = 5;
 /** How long a flood takes: longer than the patience of readiness and liveness. */
 const FLOOD = 20;
+/** How much longer than its numbers say a fault may take to heal, in seconds. */
+const PATIENCE = 15;
 
 const requestOf = (target, method = 'GET') => ({ method, target, authority: 'service', headers: [] });
 
+/** What injects each fault. */
+const FAULTS = {
+	fail: (drill, row) => drill.poison(row),
+	quit: (drill, row) => drill.poison(row),
+	restart: (drill, row) => drill.restart(row),
+	delete: (drill, row) => drill.delete(row),
+	scale: (drill, row) => drill.scale(row),
+	burst: (drill, row) => drill.flood(row, WAIT),
+	flood: (drill, row) => drill.flood(row, FLOOD),
+};
+
+/**
+ * What a fault has cost, in requests, and how long it took, in seconds from when it was injected.
+ * @typedef {{ fault: string, replicas?: number, unready?: number, replaced?: number, ready?: number, sent: number,
+ *   lost: number, retried: number, refused: number, bad: number, isInjected?: boolean }} Row
+ */
+
+/** @returns {Row} */
+export const rowOf = (fault) => ({ fault, sent: 0, lost: 0, retried: 0, refused: 0, bad: 0 });
+
 export class Drill {
-	isOver = false;
-	#service = new Service();
-	#checks = new Set();
-	#stopped = Promise.withResolvers();
-	#count = {};
+	#kubernetes;
+	#ingress;
+	#isOver = false;
+	#count = rowOf('');
+	#cancel = Promise.withResolvers();
 
-	/** Deploys `modules`, and keeps requests coming. It calls `tell` when a pod has changed, and reports events. */
-	constructor({ spec }, modules, tell, report) {
-		const changed = () => {
-			this.#service.hear(this.pods);
-			this.#checks.forEach((check) => check());
-			tell();
-		};
-		this.kubelet = new Kubelet(spec.template.spec, modules, changed, report);
-		this.scale(spec.replicas);
-		this.#start();
+	/**
+	 * @param {import('./cluster.js').Kubernetes} kubernetes
+	 * @param {import('./ingress.js').Ingress} ingress
+	 */
+	constructor(kubernetes, ingress) {
+		this.#kubernetes = kubernetes;
+		this.#ingress = ingress;
 	}
 
-	get pods() { return [...this.kubelet.pods] }
-	/** Whether a replica is not ready, and nobody will restart it. */
-	get isStuck() { return !this.kubelet.container.livenessProbe && this.pods.some(({ ready, status }) => !ready && status === 'Running') }
-
-	get #ready() { return this.pods.filter(isEndpoint).length }
-	get #areAllReady() { return this.#ready === this.replicas && this.pods.length === this.replicas }
-
-	/** Sends a request through the service. */
-	send(request, mayRetry) { return this.#service.send(request, mayRetry) }
-
-	/** Ends everything at once; a fault that is under way, too. */
-	stop() {
-		this.isOver = true;
-		this.#count = {};
-		this.kubelet.stop();
-		this.#stopped.resolve();
-	}
-
-	/** Creates pods, or deletes some, those that are not ready first, until there are as many. */
-	scale(replicas) {
-		this.replicas = replicas;
-		const pods = this.pods.filter((pod) => !pod.deleted).sort((a, b) => b.ready - a.ready);
-		for (let count = pods.length; count < replicas; count++) this.kubelet.create();
-		for (const pod of pods.slice(replicas)) this.kubelet.delete(pod);
-	}
+	get #pods() { return [...this.#kubernetes.pods.values()] }
+	get #spec() { return this.#kubernetes.deployment.spec }
+	get #ready() { return this.#pods.filter(isReady).length }
+	get #areAllReady() { return this.#ready === this.#spec.replicas && this.#pods.length === this.#spec.replicas }
+	get #now() { return this.#kubernetes.clock.nowMs() / 1000 }
+	#sleep(seconds) { return this.#kubernetes.clock.wait(seconds * 1000) }
 
 	/** Waits until something holds; returns when, or nothing if it does not until `end`. */
 	#until(end, holds) {
 		return new Promise((resolve) => {
 			const settle = (at) => {
-				this.#checks.delete(check);
+				forget();
 				resolve(at);
 			};
-			const check = () => { if (holds()) settle(now()) };
-			this.#checks.add(check);
-			if (end < Infinity) setTimeout(settle, (end - now()) * 1000);
+			const check = () => { if (holds()) settle(this.#now) };
+			const forget = this.#kubernetes.onChange(check);
+			if (end < Infinity) this.#sleep(end - this.#now).then(() => settle());
 			check();
 		});
 	}
 
-	/** Waits until all replicas are ready, and the service knows. */
-	async #areServed() {
+	/** Keeps requests coming, from when all replicas are ready and the ingress knows. */
+	async start() {
 		await this.#until(Infinity, () => this.#areAllReady);
-		await sleep(PROPAGATION);
-	}
-
-	async #start() {
-		await this.#areServed();
+		await this.#sleep(PROPAGATION);
 		for (let client = 0; client < CLIENTS; client++) this.#ask('/parity?int=7', (PAUSE * client) / CLIENTS);
 		for (let client = 0; client < WAITING; client++) this.#ask('/wait', (WAIT * client) / WAITING);
+		await this.#sleep(WAIT);
+	}
+
+	/** Ends the requests, and a fault that is under way. */
+	stop() {
+		this.#isOver = true;
+		this.cancel();
+	}
+
+	/** Gives up on a fault that is under way. What it has done stays. */
+	cancel() {
+		this.#count = rowOf('');
+		this.#cancel.resolve(undefined);
 	}
 
 	/** A client that asks again and again, after a delay. */
 	async #ask(target, delay) {
-		await sleep(delay);
-		while (!this.isOver) {
+		await this.#sleep(delay);
+		while (!this.#isOver) {
 			await this.#request(target);
-			await sleep(PAUSE);
+			await this.#sleep(PAUSE);
 		}
 	}
 
-	/** Asks once, and counts the outcome; returns whether it was good. */
+	/** Asks once, and counts the outcome for the fault that is under way by then; returns whether it was good. */
 	async #request(target) {
 		// As through an ingress, but only then: other faults must cost nothing even without one.
 		const mayRetry = () => this.#count.fault === 'quit';
-		const { status, retried, isFailed } = await this.send(requestOf(target), mayRetry).catch(() => ({}));
-		this.#count.sent++;
-		if (isFailed) this.#count.bad++;
-		if (retried) this.#count.retried++;
-		if (status === 503) this.#count.refused++;
-		else if (status !== 200) this.#count.lost++;
+		const { status = 0, retried = false, isFailed = false } = await this.#ingress.send(requestOf(target), mayRetry).catch(() => ({}));
+		const count = this.#count;
+		count.sent++;
+		if (isFailed) count.bad++;
+		if (retried) count.retried++;
+		if (status === 503) count.refused++;
+		else if (status !== 200) count.lost++;
 		return status === 200;
 	}
 
-	/** Injects `row.fault`, and writes into the row what users felt and how many seconds it took, until it is healed. */
+	/** Injects `row.fault`, and writes into the row what users felt and how long it took, until it is healed or cancelled. */
 	inject(row) {
-		const faults = { fail: this.#poison, quit: this.#poison, restart: this.#restart, scale: this.#scale, burst: this.#flood, flood: this.#flood };
+		this.#cancel = Promise.withResolvers();
 		const drill = async () => {
-			await this.#areServed();
-			await sleep(1 + 2 * Math.random()); // of requests, and so that a fault does not always come just after a probe
-			if (this.isOver) return;
+			await this.#until(Infinity, () => this.#areAllReady);
 			row.isInjected = true;
 			this.#count = row;
-			await faults[row.fault].call(this, row, now());
-			await sleep(PROPAGATION + WAIT + 1); // What is still under way belongs to this fault.
-			this.#count = {};
+			await FAULTS[row.fault](this, row);
+			await this.#sleep(PROPAGATION + WAIT + 1); // What is still under way belongs to this fault.
+			this.#count = rowOf('');
 		};
-		return Promise.race([drill(), this.#stopped.promise]);
+		return Promise.race([drill(), this.#cancel.promise]);
 	}
 
-	/** Writes into a row, as `name`, after how many seconds something held, if it did until `end`. */
-	async #note(row, name, start, end, holds) {
-		const at = await this.#until(end, holds);
-		if (!this.isOver) row[name] = at && at - start;
+	/** Waits out a fault for as long as probes, hooks and back-off can take, and notes when what held. */
+	async #heal(row, victims, isReplaced, pause = 0) {
+		const { terminationGracePeriodSeconds = 30, containers: [{ startupProbe, readinessProbe, livenessProbe }] } = this.#spec.template.spec;
+		const patience = [startupProbe, readinessProbe, livenessProbe].map(patienceOf);
+		const start = this.#now;
+		const end = start + Math.max(...patience) + (terminationGracePeriodSeconds + PATIENCE) * victims.length + pause;
+		const note = async (name, holds) => {
+			const at = await this.#until(end, holds);
+			if (at !== undefined) row[name] = at - start;
+		};
+		const current = ({ metadata: { name } }) => this.#kubernetes.pods.get(name);
+		const isUp = (pod) => pod !== undefined && isReady(pod);
+		await Promise.all([
+			note('unready', () => !victims.every((victim) => isUp(current(victim)))),
+			note('replaced', () => victims.every((victim) => isReplaced(victim, current(victim)))),
+		]);
+		if (row.unready !== undefined) await note('ready', () => this.#areAllReady);
 	}
 
-	/** Waits out a fault, as long as probes, hook and back-off can take. */
-	async #heal(row, start, isReplaced, pause = 0) {
-		const { readinessProbe, livenessProbe } = this.kubelet.container;
-		const patience = [readinessProbe, livenessProbe].map((probe) => probe ? probe.periodSeconds * (probe.failureThreshold + 2) : 0);
-		const end = now() + Math.max(...patience) + this.kubelet.hook + pause + 10;
-		await this.#note(row, 'unready', start, end, () => this.#ready < this.pods.length);
-		await this.#note(row, 'replaced', start, end, isReplaced);
-		if (row.unready !== undefined) await this.#note(row, 'ready', start, end, () => this.#areAllReady);
-	}
-
-	/** POST /fail or /quit, to a replica that has not been restarted, if there is one. */
-	async #poison(row, start) {
-		const ready = this.pods.filter(isEndpoint);
-		const victim = ready.find(({ restarts }) => !restarts) ?? ready[0];
-		if (!victim) return; // They all went down just now.
-		const { restarts, pause } = victim;
-		const healed = this.#heal(row, start, () => victim.restarts > restarts, pause);
-		await victim.replica.answer(requestOf(`/${row.fault}`, 'POST')).catch(() => {}); // It has just ended by itself.
+	/** POST /fail or /quit, to a replica that has not failed, and has been restarted least. */
+	async poison(row) {
+		const able = this.#pods.filter((pod) => isReady(pod) && this.#kubernetes.replicaOf(pod)?.isFailed === false);
+		const [victim] = able.sort((a, b) => restartsOf(a) - restartsOf(b));
+		const replica = victim && this.#kubernetes.replicaOf(victim);
+		if (!replica) return; // They all went down just now.
+		const restarts = restartsOf(victim);
+		const healed = this.#heal(row, [victim], (_, now) => !now || restartsOf(now) > restarts, pauseAfter(restarts));
+		await replica.answer(requestOf(`/${row.fault}`, 'POST')).catch(() => {}); // It has just ended by itself.
 		await healed;
 	}
 
-	/** One pod more than there should be, and when that is ready, an old one less; and so on. */
-	async #restart(row, start) {
-		const old = this.pods;
-		const healed = this.#heal(row, start, () => !this.pods.some((pod) => old.includes(pod)));
-		for (const pod of old) {
-			this.kubelet.create();
-			await this.#until(start + 60, () => this.#ready > this.replicas);
-			this.kubelet.delete(pod);
-		}
+	/** As `kubectl rollout restart` does. */
+	async restart(row) {
+		const healed = this.#heal(row, this.#pods, isGone);
+		const annotations = { 'kubectl.kubernetes.io/restartedAt': new Date(this.#kubernetes.clock.nowMs()).toISOString() };
+		await this.#kubernetes.patch({ spec: { template: { metadata: { annotations } } } });
 		await healed;
 	}
 
-	#scale(row, start) {
-		this.scale(row.replicas);
-		return this.#note(row, 'ready', start, start + 60, () => this.#areAllReady);
+	/** As `kubectl delete pod` does. */
+	async delete(row) {
+		const [victim] = this.#pods;
+		const healed = this.#heal(row, [victim], isGone);
+		await this.#kubernetes.delete(victim);
+		await healed;
 	}
 
-	/** More clients than the replicas have instances ask for /wait: once, or for as long as a flood takes. */
-	async #flood(row, start) {
-		const restarts = () => this.pods.reduce((sum, pod) => sum + pod.restarts, 0);
+	/** As `kubectl scale` does. */
+	async scale(row) {
+		await this.#kubernetes.patch({ spec: { replicas: row.replicas } });
+		this.#spec.replicas = row.replicas;
+		const start = this.#now;
+		const at = await this.#until(start + 60, () => this.#areAllReady);
+		if (at !== undefined) row.ready = at - start;
+	}
+
+	/** More clients than the replicas have instances ask for /wait: once, or for as long as a flood takes, in seconds. */
+	async flood(row, duration) {
+		const start = this.#now;
+		const last = row.fault === 'flood' ? start + duration : start;
+		const restarts = () => this.#pods.reduce((sum, pod) => sum + restartsOf(pod), 0);
 		const before = restarts();
-		const [last, end] = row.fault === 'flood' ? [start + FLOOD, start + FLOOD] : [start, start + WAIT];
-		for (let client = 0; client < FLOODING; client++) this.#crowd(client / FLOODING, last);
-		const over = end + this.kubelet.hook + Math.max(...this.pods.map(({ pause }) => pause)) + 1;
-		await this.#note(row, 'unready', start, over, () => !this.#areAllReady);
-		await this.#note(row, 'replaced', start, over, () => restarts() > before);
-		await sleep(end - now());
-		if (row.unready !== undefined) await this.#note(row, 'ready', start, end + 60, () => this.#areAllReady);
+		const crowd = FLOODING * this.#spec.replicas;
+		for (let client = 0; client < crowd; client++) this.#crowd(client / crowd, last);
+		const { terminationGracePeriodSeconds = 30 } = this.#spec.template.spec;
+		const end = start + duration + terminationGracePeriodSeconds + pauseAfter(Math.max(0, ...this.#pods.map(restartsOf)));
+		const note = async (name, end, holds) => {
+			const at = await this.#until(end, holds);
+			if (at !== undefined) row[name] = at - start;
+		};
+		await Promise.all([
+			note('unready', start + duration, () => !this.#areAllReady),
+			note('replaced', end, () => restarts() > before),
+		]);
+		if (row.unready !== undefined) await note('ready', end + 60, () => this.#areAllReady);
 	}
 
 	/** One client of a flood. After a refusal it pauses for a second, the least that Retry-After asks for. */
 	async #crowd(delay, last) {
-		await sleep(delay);
-		do if (!await this.#request('/wait')) await sleep(1);
-		while (now() < last && !this.isOver);
+		await this.#sleep(delay);
+		do if (!await this.#request('/wait')) await this.#sleep(1);
+		while (this.#now < last && !this.#isOver);
 	}
 }
+
+const isGone = (_, now) => now === undefined;
+
+/** How long a probe can take until it has failed, or succeeded again, in seconds. */
+const patienceOf = (probe) => probe ? (probe.initialDelaySeconds ?? 0) + (probe.periodSeconds ?? 10) * ((probe.failureThreshold ?? 3) + 2) : 0;
+
+/** The kubelet's pause before a container's next start after so many, in seconds: none, 10, 20, … 300. */
+const pauseAfter = (restarts) => restarts ? Math.min(10 * 2 ** (restarts - 1), 300) : 0;

@@ -1,8 +1,7 @@
 // A replica: the component under a host of its own, which has what Spin gives it (wit/world.wit). Every request gets
 // its own instance; what outlives it is a map, which ends with the replica.
 
-import { instantiate } from './component/replica.js';
-import { FILES } from './files.js';
+import { instantiate } from '../target/component/replica.js';
 
 /** Whether this browser can suspend a component (JSPI, WebAssembly's JavaScript Promise Integration). */
 export const CAN_WAIT = 'Suspending' in WebAssembly;
@@ -14,16 +13,20 @@ if (!CAN_WAIT) {
 
 const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
 
-const PREFIX = 'component/';
+/** The component's modules. */
+const MODULES = ['replica.core.wasm', 'replica.core2.wasm', 'replica.core3.wasm'];
 
-/** Gets the component's modules with `load`, and compiles them, once for all replicas. */
+/**
+ * Compiles the component, once for all replicas.
+ * @param {(name: string) => Promise<BufferSource>} load gets one of its modules
+ */
 export async function compile(load) {
-	const modules = FILES.filter((file) => file.endsWith('.wasm')).map(async (file) => {
-		const response = await load(new Request(file));
-		return [file.slice(PREFIX.length), await WebAssembly.compile(await response.arrayBuffer())];
-	});
+	const modules = MODULES.map(async (name) => /** @type {const} */ ([name, await WebAssembly.compile(await load(name))]));
 	return new Map(await Promise.all(modules));
 }
+
+/** How many instances compute right now, and do not wait: time that is stepped has to stand still meanwhile. */
+export const instances = { computing: 0 };
 
 // The resources of wasi:http, wasi:io and wasi:keyvalue that the world lists.
 
@@ -72,8 +75,13 @@ class OutputStream {
 }
 
 class Pollable {
-	constructor(ms) { this.ms = ms }
-	block() { return new Promise((resolve) => { setTimeout(resolve, this.ms) }) }
+	#wait;
+	constructor(wait) { this.#wait = wait }
+	async block() {
+		instances.computing--;
+		await this.#wait();
+		instances.computing++;
+	}
 }
 
 class Bucket {
@@ -85,16 +93,16 @@ class Bucket {
 }
 
 /** What the component imports. Where a result is an error, that is thrown. */
-const imports = (store, variables) => ({
-	'fermyon:spin/variables': { get: (name) => variables[name] },
-	'wasi:cli/stderr': { getStderr: () => new OutputStream(() => {}) },
+const imports = (store, variables, clock, log) => ({
+	'fermyon:spin/variables': { get: (name) => variables[name] ?? '' },
+	'wasi:cli/stderr': { getStderr: () => new OutputStream((bytes) => log(decoder.decode(bytes))) },
 	'wasi:clocks/monotonic-clock': {
 		subscribeDuration(nanoseconds) {
 			if (!CAN_WAIT) throw new Error('this browser cannot suspend a component');
-			return new Pollable(Number(nanoseconds) / 1e6);
+			return new Pollable(() => clock.wait(Number(nanoseconds) / 1e6));
 		},
 	},
-	'wasi:clocks/wall-clock': { now: () => ({ seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 }) },
+	'wasi:clocks/wall-clock': { now: () => ({ seconds: BigInt(Math.floor(clock.nowMs() / 1000)), nanoseconds: 0 }) },
 	'wasi:http/types': { Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam },
 	'wasi:io/error': { Error: class {} },
 	'wasi:io/poll': { Pollable },
@@ -111,50 +119,73 @@ const imports = (store, variables) => ({
 /** As Spin answers when a guest traps, or when all of its instances are taken. */
 const FAILURE = { status: 500, headers: [], body: null };
 
-/** A container that runs the component, with at most so many instances at once, from when it is made until it ends. */
+/** The path that Spin answers itself, whether the app is poisoned or not. */
+const SPIN_HEALTH = '/.well-known/spin/health';
+
+/**
+ * @typedef {{ method: string, target: string, authority: string, headers: [string, string][] }} Request
+ * @typedef {{ status: number, headers: [string, string][], body: Blob | null, isFailed: boolean }} Answer
+ */
+
+/** A process that runs the component from when it is made until it ends. */
 export class Replica {
 	#store = new Map();
 	#inFlight = new Set();
 	#end = Promise.withResolvers();
 
-	constructor(modules, variables, most) {
-		Object.assign(this, { modules, most, imports: imports(this.#store, variables) });
+	/**
+	 * @param {Map<string, WebAssembly.Module>} modules
+	 * @param {Record<string, string>} variables Spin's
+	 * @param {number} most how many instances there may be at once
+	 * @param {{ wait(ms: number): Promise<void>, nowMs(): number }} clock
+	 * @param {(text: string) => void} log takes what the guest writes to its standard error
+	 */
+	constructor(modules, variables, most, clock, log) {
+		Object.assign(this, { modules, most, log, imports: imports(this.#store, variables, clock, log) });
 	}
 
 	/** Resolves when it has ended. */
 	get ended() { return this.#end.promise }
+	get isFailed() { return this.#store.has('failed') }
 
 	/** Ends it, and cuts the requests in flight, as SIGTERM does on Spin. */
 	end() {
 		this.hasEnded = true;
-		this.#end.resolve();
+		this.#end.resolve(undefined);
 		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.'));
 	}
 
 	/**
-	 * Answers { method, target, authority, headers } with { status, headers, body }, and tells whether it has failed.
-	 * Throws if it has ended, or does before it has answered.
+	 * Answers a request. Throws if the replica has ended, or does before it has answered.
+	 * @param {Request} request
+	 * @returns {Promise<Answer>}
 	 */
 	async answer(request) {
 		if (this.hasEnded) throw new Error('The replica refused the connection.');
+		if (request.target === SPIN_HEALTH) return { status: 200, headers: [], body: new Blob(['OK']), isFailed: this.isFailed };
 		const { promise, resolve, reject } = Promise.withResolvers();
 		this.#inFlight.add(reject);
 		this.#run(request).then(resolve);
 		const answer = await promise.finally(() => this.#inFlight.delete(reject));
 		if (this.#store.has('quit')) this.end();
-		return { ...answer, isFailed: this.#store.has('failed') };
+		return { ...answer, isFailed: this.isFailed };
 	}
 
 	async #run(request) {
 		if (this.#inFlight.size > this.most) return FAILURE;
+		instances.computing++;
 		try {
 			const param = new ResponseOutparam();
 			const { incomingHandler } = await instantiate((name) => this.modules.get(name), this.imports);
 			await incomingHandler.handle(new IncomingRequest(request), param);
 			const { status, headers, chunks } = param.response;
 			return { status, headers: headers.map(([name, value]) => [name, decoder.decode(value)]), body: new Blob(chunks) };
-		} catch {
-			return FAILURE; // It trapped, or this browser has no more memory.
+		} catch (error) {
+			this.log(`${error}\n`); // It trapped, or this browser has no more memory.
+			console.error(error);
+			return FAILURE;
+		} finally {
+			instances.computing--;
 		}
 	}
 }
