@@ -99,7 +99,9 @@ export class Kubernetes {
 	}
 
 	/** The replica in a pod, if it listens. */
-	replicaOf({ status }) { return this.replicas.get(status?.podIP) }
+	replicaOf({ status }) {
+		return this.replicas.get(status?.podIP);
+	}
 
 	async close() {
 		for (const informer of this.#informers) await informer.stop();
@@ -125,7 +127,10 @@ export class Kubernetes {
 
 	/** Runs a replica until it ends by itself, with exit code 0, or is killed. */
 	async #run(context) {
-		const { env, pod: { ip, name } } = context;
+		const {
+			env,
+			pod: { ip, name },
+		} = context;
 		const log = this.logs.get(name) ?? [];
 		this.logs.set(name, log);
 		const replica = new Replica(this.modules, variablesOf(env, name), Number(env.get('SPIN_MAX_INSTANCE_COUNT') ?? Infinity) / SCALE, this.clock, (text) => {
@@ -159,6 +164,11 @@ const portOf = (env) => Number(/\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '
 /** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
 async function answerText(replica, { method, url, host, header }) {
 	const headers = Object.entries(header).flatMap(([name, values]) => values.map((value) => [name.toLowerCase(), value]));
-	const answer = await replica.answer({ method, target: url.pathname + url.search, authority: host, headers: headers.filter(([name]) => name !== 'accept-encoding') });
-	return { status: answer.status, header: Object.fromEntries(answer.headers.map(([name, value]) => [name, [value]])), body: await answer.body?.text() ?? '' };
+	const answer = await replica.answer({
+		method,
+		target: url.pathname + url.search,
+		authority: host,
+		headers: headers.filter(([name]) => name !== 'accept-encoding'),
+	});
+	return { status: answer.status, header: Object.fromEntries(answer.headers.map(([name, value]) => [name, [value]])), body: (await answer.body?.text()) ?? '' };
 }

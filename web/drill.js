@@ -55,12 +55,24 @@ export class Drill {
 		this.#ingress = ingress;
 	}
 
-	get #pods() { return [...this.#kubernetes.pods.values()] }
-	get #spec() { return this.#kubernetes.deployment.spec }
-	get #ready() { return this.#pods.filter(isReady).length }
-	get #areAllReady() { return this.#ready === this.#spec.replicas && this.#pods.length === this.#spec.replicas }
-	get #now() { return this.#kubernetes.clock.nowMs() / 1000 }
-	#sleep(seconds) { return this.#kubernetes.clock.wait(seconds * 1000) }
+	get #pods() {
+		return [...this.#kubernetes.pods.values()];
+	}
+	get #spec() {
+		return this.#kubernetes.deployment.spec;
+	}
+	get #ready() {
+		return this.#pods.filter(isReady).length;
+	}
+	get #areAllReady() {
+		return this.#ready === this.#spec.replicas && this.#pods.length === this.#spec.replicas;
+	}
+	get #now() {
+		return this.#kubernetes.clock.nowMs() / 1000;
+	}
+	#sleep(seconds) {
+		return this.#kubernetes.clock.wait(seconds * 1000);
+	}
 
 	/** Waits until something holds; returns when, or nothing if it does not until `end`. */
 	#until(end, holds) {
@@ -69,7 +81,9 @@ export class Drill {
 				forget();
 				resolve(at);
 			};
-			const check = () => { if (holds()) settle(this.#now) };
+			const check = () => {
+				if (holds()) settle(this.#now);
+			};
 			const forget = this.#kubernetes.onChange(check);
 			if (end < Infinity) this.#sleep(end - this.#now).then(() => settle());
 			check();
@@ -136,7 +150,10 @@ export class Drill {
 
 	/** Waits out a fault for as long as probes, hooks and back-off can take, and notes when what held. */
 	async #heal(row, victims, isReplaced, pause = 0) {
-		const { terminationGracePeriodSeconds = 30, containers: [{ startupProbe, readinessProbe, livenessProbe }] } = this.#spec.template.spec;
+		const {
+			terminationGracePeriodSeconds = 30,
+			containers: [{ startupProbe, readinessProbe, livenessProbe }],
+		} = this.#spec.template.spec;
 		const patience = [startupProbe, readinessProbe, livenessProbe].map(patienceOf);
 		const start = this.#now;
 		const end = start + Math.max(...patience) + (terminationGracePeriodSeconds + PATIENCE) * victims.length + pause;
@@ -204,17 +221,14 @@ export class Drill {
 			const at = await this.#until(end, holds);
 			if (at !== undefined) row[name] = at - start;
 		};
-		await Promise.all([
-			note('unready', start + duration, () => !this.#areAllReady),
-			note('replaced', end, () => restarts() > before),
-		]);
+		await Promise.all([note('unready', start + duration, () => !this.#areAllReady), note('replaced', end, () => restarts() > before)]);
 		if (row.unready !== undefined) await note('ready', end + 60, () => this.#areAllReady);
 	}
 
 	/** One client of a flood. After a refusal it pauses for a second, the least that Retry-After asks for. */
 	async #crowd(delay, last) {
 		await this.#sleep(delay);
-		do if (!await this.#request('/wait')) await this.#sleep(1);
+		do if (!(await this.#request('/wait'))) await this.#sleep(1);
 		while (this.#now < last && !this.#isOver);
 	}
 }
@@ -222,7 +236,7 @@ export class Drill {
 const isGone = (_, now) => now === undefined;
 
 /** How long a probe can take until it has failed, or succeeded again, in seconds. */
-const patienceOf = (probe) => probe ? (probe.initialDelaySeconds ?? 0) + (probe.periodSeconds ?? 10) * ((probe.failureThreshold ?? 3) + 2) : 0;
+const patienceOf = (probe) => (probe ? (probe.initialDelaySeconds ?? 0) + (probe.periodSeconds ?? 10) * ((probe.failureThreshold ?? 3) + 2) : 0);
 
 /** The kubelet's pause before a container's next start after so many, in seconds: none, 10, 20, … 300. */
-const pauseAfter = (restarts) => restarts ? Math.min(10 * 2 ** (restarts - 1), 300) : 0;
+const pauseAfter = (restarts) => (restarts ? Math.min(10 * 2 ** (restarts - 1), 300) : 0);

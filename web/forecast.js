@@ -1,23 +1,16 @@
 // Forecasts what faults would cost the users of a Deployment: the drill in virtual time. It takes a manifest, prints
 // the table of `make drill`, and ends with 1 if a request was lost.
 
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { Kubernetes } from './cluster.js';
 import { Drill, rowOf } from './drill.js';
 import { Ingress } from './ingress.js';
-import { compile } from './replica.js';
+import { component, loadDeployment, refuse } from './node.js';
 import { stepUntil } from './time.js';
-
-const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const component = compile(async (name) => readFileSync(root(`target/component/${name}`)));
-
-export const load = (path) => parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJS());
 
 /** Injects faults one after the other into what `objects` describe; returns a row for each. */
 export async function forecast(objects, faults) {
-	const kubernetes = new Kubernetes(objects, await component, true);
+	const kubernetes = new Kubernetes(objects, await component(), true);
 	const step = (promise) => stepUntil(kubernetes.clock, promise);
 	await step(kubernetes.start());
 	const drill = new Drill(kubernetes, new Ingress(kubernetes));
@@ -33,15 +26,28 @@ export async function forecast(objects, faults) {
 	return rows;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-	const objects = [root('k8s/service.yaml'), process.argv[2] ?? root('k8s/deployment.yaml')].flatMap(load);
-	const rows = await forecast(objects, ['fail', 'quit', 'restart', 'delete', 'flood']);
-	const cell = (seconds) => seconds === undefined ? '-' : `${seconds.toFixed(1)} s`;
-	const columns = ['fault', 'unready', 'replaced', 'ready', 'sent', 'lost', 'bad', 'retried', 'refused'];
-	const line = (cells) => cells.map((text, index) => index ? String(text).padStart(10) : text.padEnd(8)).join('');
-	console.log(line(columns));
+/** A table of rows, as `make drill` prints them. */
+function print(rows) {
+	const cell = (seconds) => (seconds === undefined ? '-' : `${seconds.toFixed(1)} s`);
+	const line = ([first, ...rest]) => console.log(first.padEnd(8) + rest.map((text) => String(text).padStart(12)).join(''));
+	line(['fault', 'to unready', 'to replaced', 'to ready', 'sent', 'lost', 'bad', 'retried', 'refused']);
 	for (const { fault, unready, replaced, ready, sent, lost, bad, retried, refused } of rows) {
-		console.log(line([fault, cell(unready), cell(replaced), cell(ready), sent, lost, bad, retried, refused]));
+		line([fault, cell(unready), cell(replaced), cell(ready), sent, lost, bad, retried, refused]);
 	}
-	process.exitCode = Number(rows.some(({ lost }) => lost > 0));
 }
+
+async function main(path) {
+	let objects;
+	try {
+		objects = loadDeployment(path);
+	} catch ({ message }) {
+		refuse(`${path}: ${message}`);
+	}
+	const rows = await forecast(objects, ['fail', 'quit', 'restart', 'delete', 'flood']).catch(({ message }) => refuse(message));
+	print(rows);
+	const lost = rows.reduce((sum, row) => sum + row.lost, 0);
+	if (lost) console.log(`${lost} requests were lost.`);
+	process.exitCode = Number(lost > 0);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2]);

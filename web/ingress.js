@@ -26,7 +26,9 @@ export class Ingress {
 	}
 
 	/** The addresses that it sends requests to. */
-	get endpoints() { return this.#endpoints }
+	get endpoints() {
+		return this.#endpoints;
+	}
 
 	/**
 	 * Sends a request to the next endpoint and, if that refuses or cuts it and `mayRetry` says so, to another, as an

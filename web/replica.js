@@ -7,8 +7,13 @@ import { instantiate } from '../target/component/replica.js';
 export const CAN_WAIT = 'Suspending' in WebAssembly;
 if (!CAN_WAIT) {
 	// The rest of the component works as soon as these two are there; what would suspend traps before it does.
-	WebAssembly.Suspending = function (act) { return act };
-	WebAssembly.promising = (act) => async (...args) => act(...args);
+	Object.assign(WebAssembly, {
+		Suspending: (act) => act,
+		promising:
+			(act) =>
+			async (...args) =>
+				act(...args),
+	});
 }
 
 const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
@@ -31,52 +36,85 @@ export const instances = { computing: 0 };
 // The resources of wasi:http, wasi:io and wasi:keyvalue that the world lists.
 
 class Fields {
-	constructor(entries) { this.entries = entries }
-	static fromList(entries) { return new Fields(entries) }
-	get(name) { return this.entries.filter(([it]) => it === name).map(([, value]) => value) }
+	constructor(entries) {
+		this.entries = entries;
+	}
+	static fromList(entries) {
+		return new Fields(entries);
+	}
+	get(name) {
+		return this.entries.filter(([it]) => it === name).map(([, value]) => value);
+	}
 }
 
 class IncomingRequest {
 	#request;
-	constructor(request) { this.#request = request }
+	constructor(request) {
+		this.#request = request;
+	}
 	method() {
 		const tag = this.#request.method.toLowerCase();
 		return METHODS.has(tag) ? { tag } : { tag: 'other', val: this.#request.method };
 	}
-	pathWithQuery() { return this.#request.target }
-	authority() { return this.#request.authority }
-	headers() { return new Fields(this.#request.headers.map(([name, value]) => [name, encoder.encode(value)])) }
+	pathWithQuery() {
+		return this.#request.target;
+	}
+	authority() {
+		return this.#request.authority;
+	}
+	headers() {
+		return new Fields(this.#request.headers.map(([name, value]) => [name, encoder.encode(value)]));
+	}
 }
 const METHODS = new Set(['get', 'head', 'post', 'put', 'delete', 'connect', 'options', 'trace', 'patch']);
 
 class OutgoingResponse {
 	status = 200;
 	chunks = [];
-	constructor(headers) { this.headers = headers.entries }
-	setStatusCode(status) { this.status = status }
-	body() { return new OutgoingBody(this.chunks) }
+	constructor(headers) {
+		this.headers = headers.entries;
+	}
+	setStatusCode(status) {
+		this.status = status;
+	}
+	body() {
+		return new OutgoingBody(this.chunks);
+	}
 }
 
 class OutgoingBody {
 	#chunks;
-	constructor(chunks) { this.#chunks = chunks }
-	write() { return new OutputStream((bytes) => this.#chunks.push(bytes)) }
+	constructor(chunks) {
+		this.#chunks = chunks;
+	}
+	write() {
+		return new OutputStream((bytes) => this.#chunks.push(bytes));
+	}
 	static finish() {}
 }
 
 class ResponseOutparam {
-	static set(param, { val }) { param.response = val }
+	response;
+	static set(param, { val }) {
+		param.response = val;
+	}
 }
 
 class OutputStream {
 	#write;
-	constructor(write) { this.#write = write }
-	blockingWriteAndFlush(bytes) { this.#write(bytes.slice()) }
+	constructor(write) {
+		this.#write = write;
+	}
+	blockingWriteAndFlush(bytes) {
+		this.#write(bytes.slice());
+	}
 }
 
 class Pollable {
 	#wait;
-	constructor(wait) { this.#wait = wait }
+	constructor(wait) {
+		this.#wait = wait;
+	}
 	async block() {
 		instances.computing--;
 		await this.#wait();
@@ -85,11 +123,21 @@ class Pollable {
 }
 
 class Bucket {
-	constructor(entries) { this.entries = entries }
-	set(key, value) { this.entries.set(key, value) }
-	delete(key) { this.entries.delete(key) }
-	exists(key) { return this.entries.has(key) }
-	listKeys() { return { keys: [...this.entries.keys()], cursor: undefined } }
+	constructor(entries) {
+		this.entries = entries;
+	}
+	set(key, value) {
+		this.entries.set(key, value);
+	}
+	delete(key) {
+		this.entries.delete(key);
+	}
+	exists(key) {
+		return this.entries.has(key);
+	}
+	listKeys() {
+		return { keys: [...this.entries.keys()], cursor: undefined };
+	}
 }
 
 /** What the component imports. Where a result is an error, that is thrown. */
@@ -141,12 +189,19 @@ export class Replica {
 	 * @param {(text: string) => void} log takes what the guest writes to its standard error
 	 */
 	constructor(modules, variables, most, clock, log) {
-		Object.assign(this, { modules, most, log, imports: imports(this.#store, variables, clock, log) });
+		this.modules = modules;
+		this.most = most;
+		this.log = log;
+		this.imports = imports(this.#store, variables, clock, log);
 	}
 
 	/** Resolves when it has ended. */
-	get ended() { return this.#end.promise }
-	get isFailed() { return this.#store.has('failed') }
+	get ended() {
+		return this.#end.promise;
+	}
+	get isFailed() {
+		return this.#store.has('failed');
+	}
 
 	/** Ends it, and cuts the requests in flight, as SIGTERM does on Spin. */
 	end() {

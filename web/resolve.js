@@ -6,7 +6,9 @@ registerHooks({
 	resolve(specifier, context, next) {
 		const isWebernetes = specifier.startsWith('.') && context.parentURL?.includes('/@ngrok/webernetes/');
 		for (const ending of isWebernetes ? ['.js', '/index.js'] : []) {
-			try { return next(specifier + ending, context) } catch {}
+			try {
+				return next(specifier + ending, context);
+			} catch {}
 		}
 		return next(specifier, context);
 	},

@@ -9,7 +9,10 @@ const TURNS = 8;
 
 /** Lets everything run that is due. A browser's timers would take 4 ms for that. */
 function turn() {
-	if (globalThis.setImmediate) return new Promise((resolve) => { setImmediate(resolve) });
+	if (globalThis.setImmediate)
+		return new Promise((resolve) => {
+			setImmediate(resolve);
+		});
 	const { port1, port2 } = new MessageChannel();
 	return new Promise((resolve) => {
 		port1.onmessage = resolve;
@@ -25,7 +28,9 @@ function turn() {
  */
 export async function stepUntil(clock, promise) {
 	let isSettled = false;
-	const settle = () => { isSettled = true };
+	const settle = () => {
+		isSettled = true;
+	};
 	promise.then(settle, settle);
 	for (;;) {
 		for (let count = 0; count < TURNS || instances.computing; count++) await turn();

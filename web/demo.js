@@ -1,0 +1,73 @@
+// The cluster in a terminal: three replicas behind an ingress at a real address, and their events as
+// `kubectl get events -w` prints them.
+
+import { createServer } from 'node:http';
+import { parseArgs } from 'node:util';
+import { isReady, Kubernetes } from './cluster.js';
+import { Ingress } from './ingress.js';
+import { component, loadDeployment, refuse } from './node.js';
+
+const USAGE = 'make demo ARGS="[--listen 127.0.0.1:8000] [--manifest FILE] [--replicas N]"';
+
+/** @type {{ listen?: string, manifest?: string, replicas?: string, help?: boolean }} */
+let options = {};
+try {
+	const option = /** @type {const} */ ({ type: 'string' });
+	options = parseArgs({ options: { listen: option, manifest: option, replicas: option, help: { type: 'boolean' } } }).values;
+} catch ({ message }) {
+	refuse(`${message} (${USAGE})`);
+}
+const { listen = '127.0.0.1:8000', manifest, replicas, help } = options;
+if (help) {
+	console.log(USAGE);
+	process.exit();
+}
+const address = URL.parse(`http://${listen.startsWith(':') ? '[::]' : ''}${listen}`);
+if (!address || !/:\d+$/.test(listen)) refuse(`--listen ${listen} is not ADDRESS:PORT`);
+if (replicas !== undefined && !/^\d{1,2}$/.test(replicas)) refuse(`--replicas ${replicas} is not a number of replicas`);
+
+let objects = [];
+try {
+	objects = loadDeployment(manifest);
+} catch ({ message }) {
+	refuse(`${manifest}: ${message}`);
+}
+if (replicas) objects.find(({ kind }) => kind === 'Deployment').spec.replicas = Number(replicas);
+const kubernetes = new Kubernetes(objects, await component().catch(({ message }) => refuse(message)));
+await kubernetes.start().catch(({ message }) => refuse(message));
+const ingress = new Ingress(kubernetes);
+
+const server = createServer(async ({ method = 'GET', url = '/', headers, rawHeaders }, response) => {
+	const names = rawHeaders.filter((_, index) => index % 2 === 0);
+	const pairs = names.map((name, index) => /** @type {[string, string]} */ ([name.toLowerCase(), rawHeaders[2 * index + 1]]));
+	try {
+		const answer = await ingress.send({ method, target: url, authority: headers.host ?? '', headers: pairs }, () => method === 'GET');
+		response.writeHead(answer.status, answer.headers);
+		response.end(answer.body && Buffer.from(await answer.body.arrayBuffer()));
+	} catch ({ message }) {
+		response.writeHead(502, { 'content-type': 'text/plain' }).end(`${message}\n`);
+	}
+});
+server.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) =>
+	refuse(`cannot listen on ${listen}: ${code === 'EADDRINUSE' ? 'it is taken; name another with ARGS="--listen …"' : code}`, 1),
+);
+server.listen(Number(address.port || 80), address.hostname.replace(/^\[|\]$/g, ''), () => {
+	const { address, family, port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+	console.log(`Serving http://${family === 'IPv6' ? `[${address}]` : address}:${port}`);
+});
+
+if (kubernetes.ignored.length) console.log(`Not modelled here: ${kubernetes.ignored.join(', ')}`);
+const time = () => new Date().toLocaleTimeString('en-GB');
+kubernetes.watch('events', (_, { type, reason, involvedObject: { kind, name }, message }) => {
+	const cells = [time(), type, reason, `${kind.toLowerCase()}/${name}`, message];
+	console.log(cells.map((cell, index) => cell.padEnd([10, 9, 19, 41][index] ?? 0)).join(''));
+});
+let ready;
+kubernetes.onChange(() => {
+	const now = [...kubernetes.pods.values()].filter(isReady).length;
+	if (now !== ready) console.log(`${time()}  ${now} of ${kubernetes.deployment.spec.replicas} replicas are ready`);
+	ready = now;
+});
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
+process.stdout.on('error', () => process.exit(0)); // Nobody reads it any more, as in `make demo | head`.

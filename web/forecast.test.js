@@ -1,0 +1,161 @@
+// What Kubernetes does to users, in virtual time: the manifest of this repository beside a real cluster, and each of its
+// numbers changed.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { forecast } from './forecast.js';
+import { loadDeployment } from './node.js';
+
+/** k8s/deployment.yaml after `change`, which gets its spec and its container's. */
+function deploymentWith(change = (_spec, _container) => {}) {
+	const objects = loadDeployment();
+	const { spec } = objects.find(({ kind }) => kind === 'Deployment');
+	change(spec, spec.template.spec.containers[0]);
+	return objects;
+}
+
+const setProbes = (container, change) => {
+	for (const kind of ['startupProbe', 'readinessProbe', 'livenessProbe']) change(container[kind]);
+};
+const setEnv = (container, name, value) => {
+	container.env.find((it) => it.name === name).value = value;
+};
+
+test('it takes as long as on a real cluster, and loses nothing', async () => {
+	// Seconds to unready, replaced and ready: `make drill` on Kubernetes 1.36.2 with shim 0.24.0.
+	const seen = { fail: [5.9, 18.1, 21.0], quit: [1.8, 1.8, 3.6], restart: [3.2, 19.2, 19.2] };
+	for (const row of await forecast(deploymentWith(), Object.keys(seen))) {
+		const times = [row.unready, row.replaced, row.ready];
+		for (const [index, time] of times.entries()) {
+			assert.ok(Math.abs(time - seen[row.fault][index]) <= 2.5, `${row.fault}: ${times}, on a cluster ${seen[row.fault]}`);
+		}
+		assert.ok(row.sent > 100 && row.lost === 0, JSON.stringify(row));
+		assert.equal(row.retried > 0, row.fault === 'quit', 'what a quitting replica refuses or cuts is retried');
+	}
+});
+
+test('a flood costs nothing but the waits that are too many', async () => {
+	const [row] = await forecast(deploymentWith(), ['flood']);
+	assert.ok(row.refused > 1000 && row.lost === 0 && row.unready === undefined && row.replaced === undefined, JSON.stringify(row));
+});
+
+const DOCS = 'https://kubernetes.io/docs/concepts/workloads';
+const PROBES = 'https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/';
+
+/** Each changed manifest, the faults injected, and what its rows have to be like. */
+const CASES = [
+	{
+		what: 'without readiness, users get bad answers until the container is restarted',
+		docs: `${PROBES}#readiness-probe`,
+		change: (_, container) => {
+			delete container.readinessProbe;
+		},
+		faults: ['fail'],
+		holds: ([{ unready, replaced, bad, lost }]) => unready > 15 && replaced - unready < 2.5 && bad > 100 && lost > 0,
+	},
+	{
+		what: 'without preStop, requests are cut, and sent to an endpoint that has gone',
+		docs: `${DOCS}/pods/pod-lifecycle/#pod-termination-flow`,
+		change: (_, container) => {
+			delete container.lifecycle;
+		},
+		faults: ['restart'],
+		holds: ([{ replaced, lost }]) => replaced < 13 && lost > 10,
+	},
+	{
+		what: 'hasty liveness restarts what is only busy',
+		docs: `${PROBES}#liveness-probe`,
+		change: (_, container) => {
+			Object.assign(container.livenessProbe, { periodSeconds: 1, failureThreshold: 1 });
+			setEnv(container, 'MAX_WAITS', '0');
+		},
+		faults: ['burst'],
+		holds: ([{ replaced, lost }]) => replaced < 15 && lost > 0,
+	},
+	{
+		what: 'patient liveness does not',
+		docs: `${PROBES}#liveness-probe`,
+		change: (_, container) => setEnv(container, 'MAX_WAITS', '0'),
+		faults: ['burst'],
+		holds: ([{ replaced }]) => replaced === undefined,
+	},
+	{
+		what: 'maxUnavailable 3 leaves no endpoint for a while',
+		docs: `${DOCS}/controllers/deployment/#max-unavailable`,
+		change: (spec) => {
+			spec.strategy.rollingUpdate = { maxSurge: 0, maxUnavailable: 3 };
+		},
+		faults: ['restart'],
+		holds: ([{ ready, lost }]) => ready < 13 && lost > 10,
+	},
+	{
+		what: 'so does Recreate',
+		docs: `${DOCS}/controllers/deployment/#recreate-deployment`,
+		change: (spec) => {
+			spec.strategy = { type: 'Recreate' };
+		},
+		faults: ['restart'],
+		holds: ([{ ready, lost }]) => ready > 7 && lost > 10,
+	},
+	{
+		what: 'a single replica that quits is an outage',
+		docs: `${DOCS}/pods/pod-lifecycle/#restart-policy`,
+		change: (spec) => {
+			spec.replicas = 1;
+		},
+		faults: ['quit'],
+		holds: ([{ ready, lost }]) => ready < 5 && lost > 10,
+	},
+	{
+		what: 'a probe of Spin’s own path never heals',
+		docs: `${PROBES}#liveness-probe`,
+		change: (_, container) =>
+			setProbes(container, (probe) => {
+				probe.httpGet.path = '/.well-known/spin/health';
+			}),
+		faults: ['fail'],
+		holds: ([{ unready, replaced, bad }]) => unready === undefined && replaced === undefined && bad > 200,
+	},
+	{
+		what: 'a grace period shorter than preStop cuts it short',
+		docs: `${DOCS}/pods/pod-lifecycle/#pod-termination`,
+		change: (spec) => {
+			spec.template.spec.terminationGracePeriodSeconds = 3;
+		},
+		faults: ['restart'],
+		holds: ([{ replaced, lost }]) => replaced < 15 && lost > 0,
+	},
+	{
+		what: 'a container that keeps ending is restarted at once, then after 10 s, then after 20 s',
+		docs: `${DOCS}/pods/pod-lifecycle/#restart-policy`,
+		change: (spec) => {
+			spec.replicas = 1;
+		},
+		faults: ['quit', 'quit', 'quit'],
+		// The kubelet looks only every 10 to 15 s whether the pause is over.
+		holds: (rows) => rows.every(({ ready }, index) => ready > 10 * index + 1 && ready < 15 * index + 6),
+	},
+	{
+		what: 'a probe with another period and threshold takes just as long',
+		docs: 'https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#configure-probes',
+		change: (_, container) => {
+			Object.assign(container.readinessProbe, { periodSeconds: 5, failureThreshold: 1 });
+			Object.assign(container.livenessProbe, { periodSeconds: 5, failureThreshold: 2 });
+		},
+		faults: ['fail'],
+		holds: ([{ unready, replaced }]) => unready < 6 && replaced > 12 && replaced < 19,
+	},
+	{
+		what: 'a deleted pod loses nothing, and is replaced at once',
+		docs: `${DOCS}/controllers/replicaset/#how-a-replicaset-works`,
+		faults: ['delete'],
+		holds: ([{ unready, ready, lost }]) => unready < 1 && ready < 11 && lost === 0,
+	},
+];
+
+for (const { what, docs, change, faults, holds } of CASES) {
+	test(what, async () => {
+		const rows = await forecast(deploymentWith(change), faults);
+		assert.ok(holds(rows), `${JSON.stringify(rows)}; see ${docs}`);
+	});
+}

@@ -1,0 +1,47 @@
+// What the commands that run in Node share: where the component is, and how manifests are read.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { compile } from './replica.js';
+
+/** A file of this repository. */
+export const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+let modules;
+/** The component's modules, compiled once. */
+export function component() {
+	modules ??= compile(async (name) => readFileSync(root(`target/component/${name}`)));
+	return modules;
+}
+
+/**
+ * The objects of a manifest; `-` is standard input. Throws what is wrong with it.
+ * @param {string} path
+ */
+export function load(path) {
+	const documents = parseAllDocuments(readFileSync(path === '-' ? 0 : path, 'utf8'));
+	return Array.from(documents).flatMap((document) => {
+		const [error] = document.errors;
+		if (error) throw new Error(error.message.split('\n', 1)[0]);
+		return document.toJS() ?? [];
+	});
+}
+
+/**
+ * The Service of this repository, and the objects of a manifest, among them one Deployment that a cluster would take.
+ * @param {string} path
+ */
+export function loadDeployment(path = root('k8s/deployment.yaml')) {
+	const objects = load(path);
+	const deployments = objects.filter((object) => object?.kind === 'Deployment');
+	if (deployments.length !== 1) throw new Error(`${deployments.length} Deployments, where there has to be one`);
+	if (!deployments[0].spec?.template?.spec?.containers?.[0]?.image) throw new Error('the Deployment has no container with an image');
+	return [...objects.filter((object) => object?.kind), ...(objects.some(({ kind }) => kind === 'Service') ? [] : load(root('k8s/service.yaml')))];
+}
+
+/** Ends the process with one line on standard error. @returns {never} */
+export function refuse(message, code = 2) {
+	console.error(`make: ${String(message).split('\n', 1)[0]}`);
+	process.exit(code);
+}
