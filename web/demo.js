@@ -9,15 +9,16 @@ import { component, loadDeployment, refuse } from './node.js';
 
 const USAGE = 'make demo ARGS="[--listen 127.0.0.1:8000] [--manifest FILE] [--replicas N]"';
 
-/** @type {{ listen?: string, manifest?: string, replicas?: string, help?: boolean }} */
-let options = {};
-try {
-	const option = /** @type {const} */ ({ type: 'string' });
-	options = parseArgs({ options: { listen: option, manifest: option, replicas: option, help: { type: 'boolean' } } }).values;
-} catch ({ message }) {
-	refuse(`${message} (${USAGE})`);
+function parse() {
+	try {
+		return parseArgs({
+			options: { listen: { type: 'string', default: '127.0.0.1:8000' }, manifest: { type: 'string' }, replicas: { type: 'string' }, help: { type: 'boolean' } },
+		}).values;
+	} catch ({ message }) {
+		return refuse(`${message} (${USAGE})`);
+	}
 }
-const { listen = '127.0.0.1:8000', manifest, replicas, help } = options;
+const { listen, manifest, replicas, help } = parse();
 if (help) {
 	console.log(USAGE);
 	process.exit();

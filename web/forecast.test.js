@@ -22,15 +22,20 @@ const setEnv = (container, name, value) => {
 };
 
 test('it takes as long as on a real cluster, and loses nothing', async () => {
-	// Seconds to unready, replaced and ready: `make drill` on Kubernetes 1.36.2 with shim 0.24.0.
-	const seen = { fail: [5.9, 18.1, 21.0], quit: [1.8, 1.8, 3.6], restart: [3.2, 19.2, 19.2] };
-	for (const row of await forecast(deploymentWith(), Object.keys(seen))) {
-		const times = [row.unready, row.replaced, row.ready];
+	// Seconds to unready, replaced and ready, the least and the most: `make drill`, twice, on Kubernetes 1.36.2 and shim 0.24.0.
+	const seen = {
+		fail: [5.0, 5.9, 18.1, 20.1, 21.0, 21.6],
+		quit: [1.1, 1.8, 1.6, 1.8, 3.2, 3.6],
+		restart: [3.1, 3.2, 17.5, 19.2, 17.5, 19.2],
+	};
+	for (const { fault, unready, replaced, ready, sent, lost, retried } of await forecast(deploymentWith(), Object.keys(seen))) {
+		const times = [unready, replaced, ready];
 		for (const [index, time] of times.entries()) {
-			assert.ok(Math.abs(time - seen[row.fault][index]) <= 2.5, `${row.fault}: ${times}, on a cluster ${seen[row.fault]}`);
+			const [least, most] = seen[fault].slice(2 * index);
+			assert.ok(time > least - 2.5 && time < most + 2.5, `${fault}: ${times}, on a cluster ${seen[fault]}`);
 		}
-		assert.ok(row.sent > 100 && row.lost === 0, JSON.stringify(row));
-		assert.equal(row.retried > 0, row.fault === 'quit', 'what a quitting replica refuses or cuts is retried');
+		assert.ok(sent > 100 && lost === 0, `${fault}: ${lost} of ${sent} lost`);
+		assert.equal(retried > 0, fault === 'quit', 'what a quitting replica refuses or cuts is retried');
 	}
 });
 
