@@ -1,30 +1,20 @@
-// Writes the cluster in a tab into target/web: static files only. scripts/web runs it, in the repository's folder; it
-// reads the Deployment as JSON from standard input.
+// Writes what browsers load into target/web: static files only, whose names say what is in them, but for index.html and
+// worker.js. scripts/web runs it, in the repository's folder.
 
+import { readFileSync } from 'node:fs';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { transpile } from '@bytecodealliance/jco-transpile';
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { build } from 'esbuild';
+import { parseAllDocuments } from 'yaml';
 
 const OUT = 'target/web';
-const PAGE = ['style.css', 'page.js', 'lessons.js', 'patch.js'];
-const WORKER = ['worker.js', 'drill.js', 'service.js', 'kubelet.js', 'replica.js'];
-const MANIFESTS = ['deployment', 'service', 'ingress'].map((name) => `k8s/${name}.yaml`);
+const COMPONENT = 'target/component';
 
-await rm(OUT, { recursive: true, force: true });
-await mkdir(`${OUT}/k8s`, { recursive: true });
-await mkdir('target/component', { recursive: true });
-
-// With other files, the service worker is another one.
-const hash = createHash('sha256');
-async function write(file, content) {
-	hash.update(content);
-	await writeFile(`${OUT}/${file}`, content);
+for (const folder of [OUT, COMPONENT]) {
+	await rm(folder, { recursive: true, force: true });
+	await mkdir(folder, { recursive: true });
 }
-
-for (const file of ['index.html', ...PAGE, ...WORKER]) await write(file, await readFile(`web/${file}`));
-await write('manifest.js', `export default ${(await text(process.stdin)).trim()};\n`);
-for (const file of MANIFESTS) await write(file, await readFile(file));
 
 const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm', {
 	name: 'replica',
@@ -38,9 +28,40 @@ const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm
 	asyncImports: ['wasi:io/poll@0.2.6#[method]pollable.block'],
 	asyncExports: ['wasi:http/incoming-handler@0.2.0#handle'],
 });
-for (const [file, bytes] of Object.entries(files)) await writeFile(`target/component/${file}`, bytes);
+for (const [file, bytes] of Object.entries(files)) await writeFile(`${COMPONENT}/${file}`, bytes);
+const glue = readFileSync(`${COMPONENT}/replica.js`, 'utf8');
+await writeFile(`${COMPONENT}/replica.js`, `// @ts-nocheck\n${glue}`);
 
-// What the service worker caches; a browser keeps the worker itself. The folder is index.html.
-const modules = Object.keys(files).filter((file) => file.endsWith('.wasm')).map((file) => `component/${file}`);
-const list = ['./', ...PAGE, 'manifest.js', ...MANIFESTS, ...modules];
-await writeFile(`${OUT}/files.js`, `export const VERSION = '${hash.digest('hex')}';\nexport const FILES = ${JSON.stringify(list)};\n`);
+const texts = Object.fromEntries(['deployment', 'service', 'ingress'].map((name) => [`${name}.yaml`, readFileSync(`k8s/${name}.yaml`, 'utf8')]));
+const objects = Object.values(texts).flatMap((text) => Array.from(parseAllDocuments(text), (document) => document.toJS()));
+await writeFile('target/manifests.json', JSON.stringify({ texts, objects }));
+
+const options = /** @type {const} */ ({ bundle: true, minify: true, format: 'esm', target: 'esnext', outdir: OUT, metafile: true, logLevel: 'warning' });
+const core = Object.keys(files).filter((file) => file.endsWith('.wasm'));
+const { metafile } = await build({
+	...options,
+	entryPoints: [...['page.js', 'start.js', 'style.css'].map((file) => `web/${file}`), ...core.map((file) => `${COMPONENT}/${file}`)],
+	entryNames: '[name]-[hash]',
+	loader: { '.wasm': 'copy' },
+});
+/** The names of the files by what they were made from. */
+const names = Object.fromEntries(
+	Object.entries(metafile.outputs).map(([path, { inputs }]) => [basename(Object.keys(inputs).at(-1) ?? ''), basename(path)]),
+);
+const html = readFileSync('web/index.html', 'utf8').replace(/"(page\.js|start\.js|style\.css)"/g, (_, file) => `"${names[file]}"`);
+await writeFile(`${OUT}/index.html`, html);
+
+await build({
+	...options,
+	entryPoints: ['web/worker.js'],
+	define: {
+		PAGE: JSON.stringify(names['page.js']),
+		FILES: JSON.stringify(Object.values(names)),
+		MODULES: JSON.stringify(Object.fromEntries(core.map((file) => [file, names[file]]))),
+		MARKER: JSON.stringify('spin-on-k8s: a cluster in a tab'),
+	},
+});
+
+// Whatever the umask is, a web server may read them.
+await chmod(OUT, 0o755);
+for (const file of await readdir(OUT)) await chmod(`${OUT}/${file}`, 0o644);

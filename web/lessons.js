@@ -2,8 +2,12 @@
 // with the comments above and all that is indented below them. A lesson sends `{ patch, fault }` to the cluster, or
 // asks a path of it. Patches list their keys in the order of the manifest, as the form does.
 
+import manifests from '../target/manifests.json' with { type: 'json' };
+
+const [{ name }] = manifests.objects.find(({ kind }) => kind === 'Deployment').spec.template.spec.containers;
+
 /** A patch of the container. */
-const container = (changes) => ({ spec: { template: { spec: { containers: [{ name: 'api', ...changes }] } } } });
+const container = (changes) => ({ spec: { template: { spec: { containers: [{ name, ...changes }] } } } });
 const UNLIMITED = [{ name: 'MAX_WAITS', value: '0' }];
 const BLIND = { httpGet: { path: '/.well-known/spin/health' } };
 

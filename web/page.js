@@ -1,10 +1,21 @@
 // The page: it shows the state of the cluster, which is in the service worker, and sends it patches and faults.
 
+import manifests from '../target/manifests.json' with { type: 'json' };
 import { LESSONS } from './lessons.js';
-import manifest from './manifest.js';
 import { merge } from './patch.js';
 
-const FAULTS = { fail: '/fail', quit: '/quit', restart: 'rolling restart', scale: 'scale', burst: 'burst of waits', flood: 'flood of waits' };
+const manifest = manifests.objects.find(({ kind }) => kind === 'Deployment');
+const [{ name: CONTAINER }] = manifest.spec.template.spec.containers;
+
+const FAULTS = {
+	fail: '/fail',
+	quit: '/quit',
+	restart: 'rolling restart',
+	delete: 'deleted pod',
+	scale: 'scale',
+	burst: 'burst of waits',
+	flood: 'flood of waits',
+};
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const make = (tag, properties, ...children) => {
@@ -13,22 +24,23 @@ const make = (tag, properties, ...children) => {
 	return element;
 };
 const write = (element, text) => { if (element.textContent !== String(text)) element.textContent = text };
-const post = (command) => navigator.serviceWorker.controller?.postMessage(command);
 const form = $('form');
 
 let state; // what the worker said last
 let running; // the experiment that was begun last, from this page: { fault, output, after }
-let shown; // when the pods were created that the control room shows
+let shown; // when the cluster was started that the control room shows
+let worker; // the service worker
+const post = (command) => worker?.postMessage(command);
 let restarted = ''; // when the browser ended the worker
 
 /** The numbers of a deployment, by the names of the form's fields. */
 function numbersOf({ spec: { replicas, template } }) {
-	const [{ env, startupProbe, readinessProbe, livenessProbe, lifecycle }] = template.spec.containers;
+	const [{ env = [], startupProbe, readinessProbe, livenessProbe, lifecycle }] = template.spec.containers;
 	return {
 		replicas,
-		MAX_WAITS: env.find(({ name }) => name === 'MAX_WAITS').value,
-		preStop: lifecycle?.preStop.sleep.seconds ?? 0,
-		path: startupProbe.httpGet.path,
+		MAX_WAITS: env.find(({ name }) => name === 'MAX_WAITS')?.value ?? 0,
+		preStop: lifecycle?.preStop?.sleep?.seconds ?? 0,
+		path: (startupProbe ?? readinessProbe ?? livenessProbe)?.httpGet?.path,
 		readiness: Boolean(readinessProbe),
 		'readiness period': readinessProbe?.periodSeconds,
 		'readiness threshold': readinessProbe?.failureThreshold,
@@ -41,13 +53,13 @@ const ORIGINAL = numbersOf(manifest);
 
 /** What of `wanted` is not in `base`, as a patch; undefined if all is. Lists differ by name. */
 function difference(base, wanted) {
-	if (wanted === null || typeof wanted !== 'object') return wanted === base ? undefined : wanted;
+	if (wanted === null || typeof wanted !== 'object') return wanted === (base ?? (wanted === null ? null : undefined)) ? undefined : wanted;
 	if (Array.isArray(wanted)) {
-		const items = wanted.map((item) => [item.name, difference(base.find(({ name }) => name === item.name), item)]);
+		const items = wanted.map((item) => [item.name, difference(base?.find(({ name }) => name === item.name), item)]);
 		const changed = items.filter(([, patch]) => patch).map(([name, patch]) => ({ name, ...patch }));
 		return changed.length ? changed : undefined;
 	}
-	const entries = Object.keys(wanted).map((key) => [key, difference(base[key], wanted[key])]);
+	const entries = Object.keys(wanted).map((key) => [key, difference(base?.[key], wanted[key])]);
 	const changed = entries.filter(([, patch]) => patch !== undefined);
 	return changed.length ? Object.fromEntries(changed) : undefined;
 }
@@ -59,9 +71,9 @@ function patchOfForm() {
 	const httpGet = { path: field('path').value };
 	const probe = (kind) => field(kind).checked ? { httpGet, periodSeconds: number(`${kind} period`), failureThreshold: number(`${kind} threshold`) } : null;
 	const api = {
-		name: 'api',
+		name: CONTAINER,
 		env: [{ name: 'MAX_WAITS', value: String(number('MAX_WAITS')) }],
-		startupProbe: { httpGet },
+		startupProbe: manifest.spec.template.spec.containers[0].startupProbe ? { httpGet } : null,
 		readinessProbe: probe('readiness'),
 		livenessProbe: probe('liveness'),
 		lifecycle: number('preStop') ? { preStop: { sleep: { seconds: number('preStop') } } } : null,
@@ -73,7 +85,7 @@ function fillForm(patch) {
 	for (const [name, value] of Object.entries(numbersOf(merge(manifest, patch)))) {
 		const field = form.elements[name];
 		if (field.type === 'checkbox') field.checked = value;
-		else field.value = value ?? ORIGINAL[name];
+		else field.value = value ?? ORIGINAL[name] ?? 3;
 	}
 	formChanged();
 }
@@ -98,25 +110,29 @@ function changesOf(patch) {
 
 /** Sends a patch and a fault; `output` will say what comes of it. */
 function inject({ patch, fault }, output) {
-	if (state.busy) return write(output, 'Another fault is under way. Wait until it is healed.');
-	if (!state.canWait && (fault === 'burst' || fault === 'flood')) return write(output, 'This takes /wait, which does not work in this browser.');
+	if (state.busy) return write(output, 'A fault is already in progress. Wait for the cluster to heal, or start over.');
+	if (!state.canWait && (fault === 'burst' || fault === 'flood')) return write(output, 'This needs /wait, which does not work in this browser.');
 	running = { fault, output, after: state.faults[0]?.id ?? 0 };
 	write(output, 'Starting…');
 	output.scrollIntoView({ block: 'nearest' });
 	post({ patch, fault });
 }
 
-const CUT = 'Cut short: the pods were replaced.';
+const CUT = 'Cut short: the cluster started over.';
+
+/** What ends in each fault: a container, which is restarted in its pod, or the pod. */
+const REPLACED = { restart: 'replaced', delete: 'replaced', scale: 'replaced' };
 
 /** A row of the table of faults, in words. */
 function describe({ fault, unready, replaced, ready, isInjected, isCut, sent, lost, bad, retried, refused, done }) {
 	if (isCut) return CUT;
-	if (!isInjected) return 'Getting ready: all replicas have to serve, and requests to flow.';
+	if (!isInjected) return 'Getting ready: waiting for all replicas and for traffic.';
 	// New pods are not ready at first, which is no news.
-	const times = fault === 'restart' || fault === 'scale' ? { ready } : { unready, replaced, ready };
+	const end = REPLACED[fault] ?? 'restarted';
+	const times = end === 'replaced' ? { ready } : { unready, [end]: replaced, ready };
 	const parts = Object.entries(times).filter(([, time]) => time != null).map(([what, time]) => `${what} after ${time.toFixed(1)} s`);
 	if (!done) return `${ready != null ? 'Requests in flight are still counted' : 'Under way'}: ${parts.join(', ') || 'nothing seen yet'}.`;
-	for (const what of ['unready', 'replaced']) if (what in times && times[what] == null) parts.push(`never ${what}`);
+	for (const what of ['unready', end]) if (what in times && times[what] == null) parts.push(`never ${what}`);
 	return `Seen: ${parts.join(', ')}. Of ${sent} requests: ${lost} lost, ${bad} bad, ${retried} retried, ${refused} refused.`;
 }
 
@@ -143,19 +159,17 @@ const isComment = (line) => line.trim().startsWith('#');
 
 /** The line that begins with `start`, with the comments above it and all that belongs to it. */
 function excerpt(lines, start) {
-	let from = lines.findIndex((line) => line.trim().startsWith(start)), to = from + 1;
-	while (indentOf(lines[to]) > indentOf(lines[from])) to++;
-	while (isComment(lines[from - 1])) from--;
+	let from = lines.findIndex((line) => line.trim().startsWith(start));
+	if (from < 0) return []; // Somebody's own manifest need not have it.
+	let to = from + 1;
+	while (indentOf(lines[to] ?? '') > indentOf(lines[from])) to++;
+	while (isComment(lines[from - 1] ?? '')) from--;
 	return lines.slice(from, to).map((line) => line.slice(indentOf(lines[from])));
 }
 
-const read = async (file) => (await fetch(`k8s/${file}`)).text();
-const files = {};
-
-async function quote(file, starts, pre) {
-	const text = await (files[file] ??= read(file));
+function quote(file, starts, pre) {
 	// The page breaks a comment where it has to, so here each is one line.
-	const lines = text.replace(/(?<=^ *#.*)\n *#/gm, '').split('\n');
+	const lines = manifests.texts[file].replace(/(?<=^ *#.*)\n *#/gm, '').split('\n');
 	for (const line of starts.flatMap((start) => excerpt(lines, start))) {
 		const span = make('span', { className: isComment(line) ? 'comment' : '' }, line);
 		span.style.setProperty('--indent', indentOf(line) + 2);
@@ -203,6 +217,7 @@ form.onsubmit = (event) => {
 	post({ patch: patchOfForm() });
 };
 form.oninput = formChanged;
+$('#restart').onclick = () => post({ isFresh: true, patch: {} });
 $('#reset').onclick = () => {
 	fillForm({});
 	post({ patch: {} });
@@ -240,7 +255,8 @@ function age(since) {
 
 function render(news) {
 	if (news.error) return write($('#status'), `The cluster does not start: ${news.error}`);
-	if (state && state.cluster !== news.cluster) {
+	if (isOutdated(news.page)) return location.reload();
+	if (state && state.worker !== news.worker) {
 		restarted = `The browser ended the service worker at ${new Date().toLocaleTimeString()}: the cluster started afresh. `;
 		if (running) write(running.output, CUT);
 		running = undefined;
@@ -248,47 +264,82 @@ function render(news) {
 	const isPatched = JSON.stringify(state?.patch ?? {}) !== JSON.stringify(news.patch);
 	state = news;
 	if (isPatched) fillForm(state.patch);
-	const { pods, faults, events, busy, replicas } = state;
-	const ready = pods.filter(({ ready, status }) => ready && status !== 'Terminating').length;
+	const { pods, replicaSets, faults, events, busy, replicas } = state;
+	const ready = pods.filter(({ ready }) => ready).length;
 	const [last] = faults;
 	write($('#status'), `${ready} of ${replicas} replicas ready${busy && last ? `, ${FAULTS[last.fault]} under way` : ''}`);
-	write($('#notice'), restarted + (state.canWait ? '' : 'This browser cannot suspend WebAssembly (JSPI): /wait does not work here, all else does.'));
+	write($('#notice'), restarted + (state.canWait ? '' : 'This browser cannot suspend WebAssembly (JSPI): /wait does not work here, everything else does.'));
 	if (ready && shown !== state.started) {
 		shown = state.started; // The lanes of pods that are gone would only confuse.
 		$('iframe').src = 'cluster/';
 	}
 
-	fill('#pods', pods.map(({ name, ready, status, restarts, since }) => [!ready, name, `${Number(ready)}/1`, status, restarts, age(since)]));
-	fill('#faults', faults.map(({ fault, patch, unready, replaced, ready, sent, lost, bad, retried, refused, done }) => {
-		const times = [unready, replaced, ready].map((time) => time?.toFixed(1) ?? (done ? '–' : '…'));
-		return [lost, FAULTS[fault], changesOf(patch), ...times, sent, lost, bad, retried, refused];
-	}));
-	fill('#events', events.map(({ at, since, count, type, reason, object, message }) => [type === 'Warning', count > 1 ? `${age(at)} (x${count} over ${age(since)})` : age(at), type, reason, object, message]));
+	fill(
+		'#pods',
+		pods.map(({ name, ready, status, restarts, since }) => [!ready, name, `${Number(ready)}/1`, status, restarts, age(since)]),
+	);
+	fill(
+		'#replicasets',
+		replicaSets.map(({ name, desired, ready }) => [ready < desired, name, desired, ready]),
+	);
+	fill(
+		'#faults',
+		faults.map(({ fault, patch, unready, replaced, ready, sent, lost, bad, retried, refused, done }) => {
+			const times = [unready, replaced, ready].map((time) => time?.toFixed(1) ?? (done ? NONE : '…'));
+			return [lost, FAULTS[fault], changesOf(patch), ...times, sent, lost, bad, retried, refused];
+		}),
+	);
+	fill(
+		'#events',
+		events.map(({ at, since, count, type, reason, object, message }) => [
+			type === 'Warning',
+			count > 1 ? `${age(at)} (x${count} over ${age(since)})` : age(at),
+			type,
+			reason,
+			object,
+			message,
+		]),
+	);
+	const logs = pods.flatMap(({ name, log }) => log.map((text) => `${name}  ${text}`));
+	write($('#logs'), logs.join('') || 'Nothing yet.');
 
 	for (const button of document.querySelectorAll('[data-fault]')) button.ariaDisabled = String(busy);
 	const row = running && faults.find(({ id, fault }) => id > running.after && fault === running.fault);
 	if (row) write(running.output, describe(row));
 }
 
+/** Whether the worker is of another version than this page, and this is not known yet: nothing may reload for ever. */
+function isOutdated(page) {
+	if (import.meta.url.endsWith(page) || sessionStorage.getItem('reloaded for') === page) return false;
+	sessionStorage.setItem('reloaded for', page);
+	return true;
+}
+
 /** Starts the service worker, and keeps in touch with it. */
 async function connect() {
 	const { serviceWorker } = navigator;
+	if (typeof WebAssembly === 'undefined') return write($('#status'), 'This browser runs no WebAssembly here, as with some of its security settings.');
 	if (!serviceWorker) return write($('#status'), 'No service worker here: this needs HTTPS or localhost, and often a window that is not private.');
-	const controlled = new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
+	// Of this registration's own worker alone: one of a registration that is gone may still run.
+	serviceWorker.onmessage = ({ data, source }) => {
+		if (data.error || source === worker) render(data);
+	};
+	serviceWorker.startMessages();
 	try {
-		const { scope, installing } = await serviceWorker.register('worker.js', { type: 'module', updateViaCache: 'none' });
-		new BroadcastChannel(scope).onmessage = ({ data }) => render(data);
-		installing?.addEventListener('statechange', ({ target: { state: is } }) => {
-			if (is === 'redundant' && !state) write($('#status'), 'The service worker could not be installed: a file is missing, or there is no room.');
+		const registration = await serviceWorker.register('worker.js', { type: 'module', updateViaCache: 'none' });
+		registration.installing?.addEventListener('statechange', ({ target }) => {
+			const isUnexplained = !state && !$('#status').textContent.includes('does not start');
+			if (target.state === 'redundant' && isUnexplained) write($('#status'), 'The service worker could not be installed: there may be no room.');
 		});
+		await serviceWorker.ready;
+		const ask = () => {
+			worker = registration.active;
+			post({}); // The answer keeps ages right, and the question keeps the worker alive.
+		};
+		ask();
+		setInterval(ask, 1000);
 	} catch ({ message }) {
-		return write($('#status'), `This browser does not start the service worker: ${message}`);
+		write($('#status'), `This browser does not start the service worker: ${message}`);
 	}
-	const { active } = await serviceWorker.ready;
-	active.postMessage({}); // A page that was loaded past the worker is not controlled until the worker claims it.
-	if (!serviceWorker.controller) await controlled;
-	// Where another worker takes over from now on, this page is of an older version.
-	serviceWorker.oncontrollerchange = () => location.reload();
-	setInterval(post, 1000, {}); // The answer keeps ages right, and the question keeps the worker alive.
 }
 connect();

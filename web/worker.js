@@ -1,145 +1,219 @@
-// The service worker: a cluster in this browser. What is below cluster/ goes to its service. Everything else is a file,
-// from the cache, so that the tab works offline, too.
+// The service worker: a cluster in this browser. What is below cluster/ goes to its ingress; offline.js has the files.
 
-import manifest from './manifest.js';
-import { FILES, VERSION } from './files.js';
-import { Drill } from './drill.js';
-import { CAN_WAIT, compile } from './replica.js';
+import manifests from '../target/manifests.json' with { type: 'json' };
+import { isReady, Kubernetes, restartsOf, statusOf } from './cluster.js';
+import { Drill, rowOf } from './drill.js';
+import { Ingress } from './ingress.js';
+import { forgetOthers, giveWay, load, respond, store } from './offline.js';
 import { merge } from './patch.js';
+import { CAN_WAIT, compile } from './replica.js';
+
+/* global MODULES, PAGE -- build.js replaces them */
 
 const ROOT = new URL(registration.scope);
-const CACHE = `${ROOT}#${VERSION}`;
 const STARTED = Date.now();
-const channel = new BroadcastChannel(ROOT.href);
 
 addEventListener('install', (event) => event.waitUntil(install()));
 async function install() {
-	const cache = await caches.open(CACHE);
-	await cache.addAll(FILES.map((file) => new Request(file, { cache: 'no-cache' })));
+	try {
+		await store();
+	} catch (error) {
+		const pages = await clients.matchAll({ includeUncontrolled: true });
+		for (const page of pages) page.postMessage({ error: error.message });
+		throw error;
+	}
 	await skipWaiting();
 }
 
-addEventListener('activate', (event) => event.waitUntil(activate()));
-async function activate() {
-	// Others of this origin have caches, too.
-	const old = (await caches.keys()).filter((name) => name.startsWith(`${ROOT}#`) && name !== CACHE);
-	await Promise.all(old.map((name) => caches.delete(name)));
-	await clients.claim();
-}
+addEventListener('activate', (event) => event.waitUntil(forgetOthers().then(() => clients.claim())));
 
 addEventListener('fetch', (event) => {
-	const url = new URL(event.request.url);
-	if (url.origin !== ROOT.origin || !url.pathname.startsWith(ROOT.pathname)) return;
+	const { request } = event;
+	const url = new URL(request.url);
+	if (!request.url.startsWith(ROOT.href)) return;
 	const [, isCluster, path] = /^(cluster(?=\/|$))?(.*)/.exec(url.pathname.slice(ROOT.pathname.length));
-	if (isCluster) event.respondWith(pass(event.request, url, path || '/'));
-	else event.respondWith(load(path === 'index.html' ? new Request(ROOT) : event.request));
+	if (isCluster) return event.respondWith(pass(request, url, path || '/'));
+	event.respondWith(respond(request));
+	if (request.mode === 'navigate') event.waitUntil(giveWay());
 });
-
-async function load(request) {
-	const cache = await caches.open(CACHE);
-	return await cache.match(request, { ignoreSearch: true, ignoreVary: true }) ?? fetch(request);
-}
 
 // The cluster: it is there as soon as someone needs it.
 
-let patch = {};
-let drill; // a promise
-let started; // when its first pods were created, in ms
-let busy = false;
-const events = []; // newest first, as are the faults
-const faults = [];
+const [deployment] = manifests.objects.filter(({ kind }) => kind === 'Deployment');
+const { namespace = 'default' } = deployment.metadata;
 
 let modules; // a promise
+let running; // a promise of the cluster that runs, and what belongs to it
+let patch = {}; // what the Deployment differs by from the manifest
+let busy = false;
+const faults = []; // newest first
 
-const cluster = () => drill ??= deploy(manifest);
-async function deploy(deployment) {
-	try {
-		const compiled = await (modules ??= compile(load));
-		started = Date.now();
-		events.length = 0; // They were about pods that are gone, and whose names are used again.
-		return new Drill(deployment, compiled, tell, report);
-	} catch (error) {
-		drill = modules = undefined; // so that the next who asks tries again
+/** The Deployment with a patch. */
+const patched = (patch) => ({ ...merge(deployment, patch), metadata: { namespace, ...deployment.metadata } });
+
+async function start(patch) {
+	modules ??= compile(async (name) => (await load(MODULES[name])).arrayBuffer());
+	const others = manifests.objects.filter((object) => object !== deployment);
+	const kubernetes = new Kubernetes([...others, patched(patch)], await modules);
+	const events = new Map();
+	const replicaSets = new Map();
+	await kubernetes.start();
+	kubernetes.onChange(tell);
+	kubernetes.watch('replicasets', (type, set) => {
+		if (type === 'delete') replicaSets.delete(set.metadata.name);
+		else replicaSets.set(set.metadata.name, set);
+		tell();
+	});
+	kubernetes.watch('events', (_, { metadata, type, reason, involvedObject: { kind, name }, message, firstTimestamp, lastTimestamp, count }) => {
+		const [since, at] = [firstTimestamp, lastTimestamp].map((time) => new Date(time ?? metadata.creationTimestamp).getTime());
+		events.set(metadata.name, { since, at, count: count ?? 1, type, reason, object: `${kind.toLowerCase()}/${name}`, message });
+		if (events.size > 100) events.delete(events.keys().next().value);
+		tell();
+	});
+	const ingress = new Ingress(kubernetes);
+	const drill = new Drill(kubernetes, ingress);
+	const started = kubernetes.clock.nowMs();
+	drill.start();
+	return { kubernetes, ingress, drill, events, replicaSets, started };
+}
+
+/** The cluster that runs, or a new one. */
+function cluster() {
+	running ??= start(patch).catch((error) => {
+		running = modules = undefined; // so that whoever asks next tries again
 		patch = {};
 		throw error;
-	}
+	});
+	return running;
 }
 
-/** Adds an event or, as kubectl does, counts it once more. */
-function report(type, reason, { name }, message) {
-	const at = Date.now();
-	const object = `pod/${name}`;
-	const same = events.findIndex((it) => it.object === object && it.message === message);
-	const { since, count } = same < 0 ? { since: at, count: 0 } : events.splice(same, 1)[0];
-	events.unshift({ at, since, count: count + 1, type, reason, object, message });
-	events.splice(100);
+/** Ends the cluster, with a fault that is under way, and starts another. */
+async function startOver() {
+	const old = running;
+	running = undefined;
+	const fresh = cluster();
+	const { drill, kubernetes } = (await old?.catch(() => undefined)) ?? {};
+	drill?.stop();
+	await kubernetes?.close();
+	return fresh;
 }
 
-/** Tells all pages, at most four times a second. */
+// The page: it sends commands, and is told what there is, at most four times a second.
+
+const pages = new Set();
 let due;
-function tell() { due ??= setTimeout(tellNow, 250) }
+function tell() {
+	due ??= setTimeout(tellNow, 250);
+}
 async function tellNow() {
+	clearTimeout(due);
 	due = undefined;
-	const { pods, replicas } = await cluster();
-	const known = pods.map(({ name, ready, status, restarts, since }) => ({ name, ready, status, restarts, since }));
-	channel.postMessage({ cluster: STARTED, started, canWait: CAN_WAIT, patch, replicas, pods: known, events, faults, busy });
+	const { kubernetes, events, replicaSets, started } = await cluster();
+	const state = {
+		page: PAGE,
+		worker: STARTED,
+		started,
+		canWait: CAN_WAIT,
+		patch,
+		replicas: kubernetes.deployment.spec.replicas,
+		pods: Array.from(kubernetes.pods.values(), (pod) => ({
+			name: pod.metadata.name,
+			ready: isReady(pod),
+			status: statusOf(pod),
+			restarts: restartsOf(pod),
+			since: new Date(pod.metadata.creationTimestamp).getTime(),
+			log: kubernetes.logs.get(pod.metadata.name) ?? [],
+		})),
+		replicaSets: Array.from(replicaSets.values(), ({ metadata: { name }, spec, status }) => ({ name, desired: spec.replicas, ready: status?.readyReplicas ?? 0 })),
+		events: [...events.values()].reverse(),
+		faults,
+		busy,
+	};
+	post(state);
+}
+async function post(message) {
+	for (const id of pages) {
+		const page = await clients.get(id);
+		if (page) page.postMessage(message);
+		else pages.delete(id);
+	}
 }
 
-addEventListener('message', ({ data }) => {
+addEventListener('message', ({ data, source }) => {
+	pages.add(source.id);
 	clients.claim(); // also a page that was loaded past this worker, as by Shift+Reload
-	act(data).then(tellNow).catch(({ message }) => channel.postMessage({ error: message }));
+	act(data)
+		.then(tellNow)
+		.catch((error) => {
+			console.error(error);
+			post({ error: error.message });
+		});
 });
-async function act({ patch: wanted, fault }) {
-	let asked, current;
-	do current = await (asked = cluster()); // which another command may have replaced meanwhile
-	while (asked !== drill);
-	if (!wanted || (busy && fault)) return;
-	const [before, deployment] = [patch, wanted].map((it) => merge(manifest, it));
-	patch = wanted;
-	const { replicas, template } = deployment.spec;
-	if (fault === 'scale') deployment.spec.replicas = manifest.spec.replicas;
-	// Pods of another template take the place of the old ones: on a cluster one by one, here at once. The same happens
-	// before a fault that needs a different number of pods, or pods that work.
-	const isOther = JSON.stringify(before.spec.template) !== JSON.stringify(template);
-	if (isOther || (fault && (current.isStuck || current.replicas !== deployment.spec.replicas))) {
-		current.stop();
-		current = await (drill = deploy(deployment));
-	} else {
-		current.scale(deployment.spec.replicas);
+
+async function act({ patch: wanted, fault, isFresh }) {
+	if (isFresh) {
+		patch = wanted ?? patch;
+		await startOver();
+		busy = false;
+		return;
 	}
-	if (!fault) return;
+	if (!wanted || (busy && fault)) return;
+	const isSame = JSON.stringify(patch) === JSON.stringify(wanted);
+	patch = wanted;
+	if (!fault) return isSame ? undefined : (await cluster()).kubernetes.apply([patched(patch)]);
 	busy = true;
-	const row = { id: (faults[0]?.id ?? 0) + 1, fault, replicas, patch, sent: 0, lost: 0, retried: 0, refused: 0, bad: 0, done: false };
+	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, replicas: patched(patch).spec.replicas, done: false };
 	faults.unshift(row);
 	faults.splice(20);
 	tell();
+	let current = await cluster();
+	const { kubernetes } = current;
+	const pods = [...kubernetes.pods.values()];
+	// A lesson begins with its own Deployment, and with pods that work.
+	if (!isSame || pods.length !== kubernetes.deployment.spec.replicas || !pods.every((pod) => isReady(pod) && !kubernetes.replicaOf(pod)?.isFailed)) {
+		if (fault === 'scale') patch = {};
+		current = await startOver();
+		patch = wanted;
+	}
+	const fresh = running;
 	try {
-		await current.inject(row);
+		await current.drill.inject(row);
 	} finally {
 		row.done = true;
-		row.isCut = current.isOver;
-		busy = false;
+		row.isCut = running !== fresh;
+		if (!row.isCut) busy = false;
 	}
 }
 
-// The ingress: it passes requests on to the service.
+// The ingress, as far as HTTP goes.
 
 /** What HTTP calls the answers of the component. */
 const REASONS = {
-	200: 'OK', 202: 'Accepted', 204: 'No Content', 304: 'Not Modified', 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden',
-	404: 'Not Found', 405: 'Method Not Allowed', 500: 'Internal Server Error', 503: 'Service Unavailable',
+	200: 'OK',
+	202: 'Accepted',
+	204: 'No Content',
+	304: 'Not Modified',
+	400: 'Bad Request',
+	401: 'Unauthorized',
+	403: 'Forbidden',
+	404: 'Not Found',
+	405: 'Method Not Allowed',
+	500: 'Internal Server Error',
+	503: 'Service Unavailable',
 };
 
 async function pass(request, { host, search }, path) {
 	const { method, headers } = request;
 	try {
-		const current = await cluster();
-		const answer = await current.send({ method, target: path + search, authority: host, headers: [...headers] }, () => method === 'GET');
+		const { ingress } = await cluster();
+		const answer = await ingress.send({ method, target: path + search, authority: host, headers: [...headers] }, () => method === 'GET');
 		const { status } = answer;
 		const body = status === 204 || status === 304 ? null : answer.body;
-		return new Response(body, { status, statusText: REASONS[status], headers: answer.headers.map(frameable) });
-	} catch ({ message }) {
-		return new Response(`${message}\n`, { status: 502, statusText: 'Bad Gateway', headers: { refresh: '1' } });
+		// A host that isolates its pages lets them frame only what is isolated, too.
+		const isolation = [['cross-origin-embedder-policy', 'require-corp']];
+		return new Response(body, { status, statusText: REASONS[status], headers: [...answer.headers.map(frameable), ...isolation] });
+	} catch (error) {
+		return new Response(`${error.message}\n`, { status: 502, statusText: 'Bad Gateway', headers: { refresh: '1' } });
 	}
 }
 

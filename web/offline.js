@@ -1,0 +1,68 @@
+// The files of the tab, for when nobody serves them: whatever is served at this address now has the first say.
+
+/* global FILES, PAGE, MARKER -- build.js replaces them */
+
+const ROOT = new URL(registration.scope);
+// The files' names say what is in them, so another list is another cache. Others of this origin have caches, too.
+const CACHE = `${ROOT}#${FILES.join()}`;
+const TYPES = { js: /javascript/, css: /css/, wasm: /./ };
+
+/** Gets a file from the server; throws why it is not what it should be. Nothing redirected, such as a login, is one. */
+async function get(file) {
+	const response = await fetch(file, { cache: 'no-cache' });
+	const type = response.headers.get('content-type') ?? 'no type';
+	if (!response.ok) throw new Error(`${file}: the server answers ${response.status}`);
+	if (response.redirected) throw new Error(`${file}: the server redirects to ${response.url}`);
+	if (!TYPES[file.split('.').pop()]?.test(type)) throw new Error(`${file}: the server calls it ${type}`);
+	return response;
+}
+
+/** Gets the page under one of its names, if that is what is served there. */
+async function getPage() {
+	for (const name of ['./', 'index.html']) {
+		const response = await fetch(name, { cache: 'no-cache' });
+		if (response.ok && !response.redirected && (await response.clone().text()).includes(PAGE)) return response;
+	}
+}
+
+/** Stores all files. Throws what is wrong with the first that cannot be stored. */
+export async function store() {
+	const cache = await caches.open(CACHE);
+	await Promise.all(FILES.map(async (file) => cache.put(file, await get(file))));
+	const page = await getPage();
+	if (page) await cache.put('./', page);
+}
+
+/** Removes the files of other versions. */
+export async function forgetOthers() {
+	const others = (await caches.keys()).filter((name) => name.startsWith(`${ROOT}#`) && name !== CACHE);
+	await Promise.all(others.map((name) => caches.delete(name)));
+}
+
+/** Gets a file whose name says what is in it. */
+export async function load(file) {
+	const cache = await caches.open(CACHE);
+	return (await cache.match(file)) ?? get(file);
+}
+
+/** Answers a request for a file. */
+export async function respond(request) {
+	const file = request.url.slice(ROOT.href.length);
+	if (FILES.includes(file)) return load(file);
+	try {
+		return await fetch(request);
+	} catch (error) {
+		const page = request.mode === 'navigate' && (await (await caches.open(CACHE)).match('./'));
+		if (!page) throw error;
+		return page;
+	}
+}
+
+/** Leaves the address to another site, if that is served there now. Where nobody answers, it stays. */
+export async function giveWay() {
+	const response = await fetch('worker.js', { cache: 'no-cache' }).catch(() => undefined);
+	if (!response || response.status >= 500) return;
+	if (response.ok && (await response.text()).includes(MARKER)) return;
+	await registration.unregister();
+	await Promise.all((await caches.keys()).filter((name) => name.startsWith(`${ROOT}#`)).map((name) => caches.delete(name)));
+}
