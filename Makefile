@@ -2,6 +2,8 @@
 # and others name that folder, whatever CARGO_TARGET_DIR says.
 HOST = --locked --profile host --target-dir target
 TESTS = --locked --profile tests -p spin-on-k8s -p spin-on-k8s-host -p lifeline
+# Node suspends a component, and loads webernetes, only when it is told to.
+NODE = target/venv/bin/node --experimental-wasm-jspi --import ./web/resolve.js
 unexport CARGO_BUILD_TARGET
 
 help: ## List these targets
@@ -15,8 +17,14 @@ ADDRESS ?= 127.0.0.1
 web: components ## See it heal in a browser tab, with lessons, at 127.0.0.1:8700 (PORT=8701, ADDRESS=0.0.0.0)
 	scripts/web "$(ADDRESS)" "$(PORT)"
 
-demo: components ## See it heal: three replicas behind 127.0.0.1:8000 (ARGS="--replicas 5")
-	cargo run $(HOST) -p spin-on-k8s-host -- demo $(ARGS)
+demo: components ## See it heal in a terminal: a cluster behind 127.0.0.1:8000 (ARGS="--manifest FILE", see ARGS=--help)
+	@scripts/web
+	@$(NODE) web/demo.js $(ARGS)
+
+MANIFEST ?= k8s/deployment.yaml
+forecast: components ## Forecast what faults cost the users of a Deployment (MANIFEST=FILE), in seconds
+	@scripts/web
+	@$(NODE) web/forecast.js "$(MANIFEST)"
 
 build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
@@ -32,6 +40,8 @@ components: ## Build the components alone
 	cargo build --locked --release --target wasm32-wasip2 --target-dir target -p spin-on-k8s -p lifeline
 
 test: components ## Run all tests, and install the tools that they need
+	scripts/web
+	$(NODE) --test web/*.test.js
 	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release::
 
 test-release: components ## Run the tests that build a release, again and elsewhere
@@ -98,4 +108,4 @@ archive: components ## Pack the program, for machines like this one, into target
 version: ## Set the version everywhere to VERSION=x.y.z
 	@scripts/version
 
-.PHONY: archive bench build components demo deploy dist drill help image lint pictures push run test test-contract test-faults test-release undeploy version web
+.PHONY: archive bench build components demo deploy dist drill forecast help image lint pictures push run test test-contract test-faults test-release undeploy version web

@@ -45,9 +45,7 @@ const { metafile } = await build({
 	loader: { '.wasm': 'copy' },
 });
 /** The names of the files by what they were made from. */
-const names = Object.fromEntries(
-	Object.entries(metafile.outputs).map(([path, { inputs }]) => [basename(Object.keys(inputs).at(-1) ?? ''), basename(path)]),
-);
+const names = Object.fromEntries(Object.entries(metafile.outputs).map(([path, { inputs }]) => [basename(Object.keys(inputs).at(-1) ?? ''), basename(path)]));
 const html = readFileSync('web/index.html', 'utf8').replace(/"(page\.js|start\.js|style\.css)"/g, (_, file) => `"${names[file]}"`);
 await writeFile(`${OUT}/index.html`, html);
 

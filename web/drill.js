@@ -7,9 +7,9 @@ import { CAN_WAIT } from './replica.js';
 
 /** Clients that ask for /parity, those that ask for /wait, and those of a flood for each replica: more than its instances. */
 const CLIENTS = 4;
-const WAITING = CAN_WAIT ? 12 : 0;
+const WAITING = CAN_WAIT ? 15 : 0;
 const FLOODING = 40;
-/** How long a client pauses after each answer, and how long a /wait takes, in seconds. */
+/** How long a client pauses after each answer on average, and how long a /wait takes, in seconds. */
 const PAUSE = 0.2;
 const WAIT = 5;
 /** How long a flood takes: longer than the patience of readiness and liveness. */
@@ -116,7 +116,7 @@ export class Drill {
 		await this.#sleep(delay);
 		while (!this.#isOver) {
 			await this.#request(target);
-			await this.#sleep(PAUSE);
+			await this.#sleep(PAUSE * (0.5 + Math.random())); // so that no client keeps step with the ingress
 		}
 	}
 

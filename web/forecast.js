@@ -8,8 +8,8 @@ import { Ingress } from './ingress.js';
 import { component, loadDeployment, refuse } from './node.js';
 import { stepUntil } from './time.js';
 
-/** Injects faults one after the other into what `objects` describe; returns a row for each. */
-export async function forecast(objects, faults) {
+/** Injects faults one after the other into what `objects` describe; returns a row for each. `replicas` is for scaling. */
+export async function forecast(objects, faults, replicas = undefined) {
 	const kubernetes = new Kubernetes(objects, await component(), true);
 	const step = (promise) => stepUntil(kubernetes.clock, promise);
 	await step(kubernetes.start());
@@ -17,7 +17,7 @@ export async function forecast(objects, faults) {
 	await step(drill.start());
 	const rows = [];
 	for (const fault of faults) {
-		const row = rowOf(fault);
+		const row = { ...rowOf(fault), replicas };
 		await step(drill.inject(row));
 		rows.push(row);
 	}

@@ -1,7 +1,5 @@
 // The files of the tab, for when nobody serves them: whatever is served at this address now has the first say.
 
-/* global FILES, PAGE, MARKER -- build.js replaces them */
-
 const ROOT = new URL(registration.scope);
 // The files' names say what is in them, so another list is another cache. Others of this origin have caches, too.
 const CACHE = `${ROOT}#${FILES.join()}`;

@@ -4,7 +4,7 @@ import manifests from '../target/manifests.json' with { type: 'json' };
 import { LESSONS } from './lessons.js';
 import { merge } from './patch.js';
 
-const manifest = manifests.objects.find(({ kind }) => kind === 'Deployment');
+const manifest = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));
 const [{ name: CONTAINER }] = manifest.spec.template.spec.containers;
 
 const FAULTS = {
@@ -23,7 +23,9 @@ const make = (tag, properties, ...children) => {
 	element.append(...children);
 	return element;
 };
-const write = (element, text) => { if (element.textContent !== String(text)) element.textContent = text };
+const write = (element, text) => {
+	if (element.textContent !== String(text)) element.textContent = text;
+};
 const form = $('form');
 
 let state; // what the worker said last
@@ -55,7 +57,13 @@ const ORIGINAL = numbersOf(manifest);
 function difference(base, wanted) {
 	if (wanted === null || typeof wanted !== 'object') return wanted === (base ?? (wanted === null ? null : undefined)) ? undefined : wanted;
 	if (Array.isArray(wanted)) {
-		const items = wanted.map((item) => [item.name, difference(base?.find(({ name }) => name === item.name), item)]);
+		const items = wanted.map((item) => [
+			item.name,
+			difference(
+				base?.find(({ name }) => name === item.name),
+				item,
+			),
+		]);
 		const changed = items.filter(([, patch]) => patch).map(([name, patch]) => ({ name, ...patch }));
 		return changed.length ? changed : undefined;
 	}
@@ -69,7 +77,7 @@ function patchOfForm() {
 	const field = (name) => form.elements[name];
 	const number = (name) => field(name).valueAsNumber;
 	const httpGet = { path: field('path').value };
-	const probe = (kind) => field(kind).checked ? { httpGet, periodSeconds: number(`${kind} period`), failureThreshold: number(`${kind} threshold`) } : null;
+	const probe = (kind) => (field(kind).checked ? { httpGet, periodSeconds: number(`${kind} period`), failureThreshold: number(`${kind} threshold`) } : null);
 	const api = {
 		name: CONTAINER,
 		env: [{ name: 'MAX_WAITS', value: String(number('MAX_WAITS')) }],
@@ -130,7 +138,9 @@ function describe({ fault, unready, replaced, ready, isInjected, isCut, sent, lo
 	// New pods are not ready at first, which is no news.
 	const end = REPLACED[fault] ?? 'restarted';
 	const times = end === 'replaced' ? { ready } : { unready, [end]: replaced, ready };
-	const parts = Object.entries(times).filter(([, time]) => time != null).map(([what, time]) => `${what} after ${time.toFixed(1)} s`);
+	const parts = Object.entries(times)
+		.filter(([, time]) => time != null)
+		.map(([what, time]) => `${what} after ${time.toFixed(1)} s`);
 	if (!done) return `${ready != null ? 'Requests in flight are still counted' : 'Under way'}: ${parts.join(', ') || 'nothing seen yet'}.`;
 	for (const what of ['unready', end]) if (what in times && times[what] == null) parts.push(`never ${what}`);
 	return `Seen: ${parts.join(', ')}. Of ${sent} requests: ${lost} lost, ${bad} bad, ${retried} retried, ${refused} refused.`;
@@ -143,16 +153,18 @@ async function ask({ path, times }, output) {
 		try {
 			const response = await fetch(`cluster/${path}`, { cache: 'no-store' });
 			const answer = `${response.status} ${await response.text()}`;
-			const from = times > 1 && response.headers.get('x-replica') || answer;
+			const from = (times > 1 && response.headers.get('x-replica')) || answer;
 			counts[from] = (counts[from] ?? 0) + 1;
-		} catch { return write(output, 'No answer.') }
+		} catch {
+			return write(output, 'No answer.');
+		}
 	}
 	const answers = Object.entries(counts).sort();
 	write(output, `Seen: ${times > 1 ? answers.map(([from, count]) => `${from}: ${count}`).join(', ') : answers[0][0]}.`);
 }
 
 /** Text, in which backticks enclose code. */
-const rich = (text) => text.split('`').map((part, index) => index % 2 ? make('code', {}, part) : part);
+const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
 
 const indentOf = (line) => line.search(/\S/);
 const isComment = (line) => line.trim().startsWith('#');
@@ -177,7 +189,7 @@ function quote(file, starts, pre) {
 	}
 }
 
-for (const { id, title, text, file, lines, button, see, ...command } of LESSONS) {
+for (const { id, title, text, file, lines, button, see, ...command } of /** @type {any[]} */ (LESSONS)) {
 	const changes = changesOf(command.patch ?? {});
 	const output = make('output');
 	const pre = make('pre');
@@ -185,14 +197,20 @@ for (const { id, title, text, file, lines, button, see, ...command } of LESSONS)
 	action.onclick = () => state && (command.ask ? ask(command.ask, output) : inject(command, output));
 	// When this opens, the one above closes, which may move this out of sight.
 	const ontoggle = ({ target }) => target.open && target.firstChild.scrollIntoView({ block: 'nearest' });
-	$('#lessons').append(make('details', { id, name: 'lesson', ontoggle },
-		make('summary', {}, title),
-		...text.map((paragraph) => make('p', {}, ...rich(paragraph))),
-		make('p', {}, 'In ', make('code', {}, `k8s/${file}`), ':'), pre,
-		...(changes === NONE ? [] : [make('p', {}, `Changed for this: ${changes}.`)]),
-		action,
-		make('p', {}, make('b', {}, 'What to see: '), ...rich(see)),
-		output));
+	$('#lessons').append(
+		make(
+			'details',
+			{ id, name: 'lesson', ontoggle },
+			make('summary', {}, title),
+			...text.map((paragraph) => make('p', {}, ...rich(paragraph))),
+			make('p', {}, 'In ', make('code', {}, `k8s/${file}`), ':'),
+			pre,
+			...(changes === NONE ? [] : [make('p', {}, `Changed for this: ${changes}.`)]),
+			action,
+			make('p', {}, make('b', {}, 'What to see: '), ...rich(see)),
+			output,
+		),
+	);
 	if (command.fault) action.dataset.fault = command.fault;
 	quote(file, lines, pre);
 }
@@ -227,7 +245,9 @@ $('#copy').onclick = async ({ target }) => {
 	try {
 		await navigator.clipboard.writeText($('#command').textContent);
 		target.textContent = 'Copied';
-		setTimeout(() => { target.textContent = 'Copy' }, 2000);
+		setTimeout(() => {
+			target.textContent = 'Copy';
+		}, 2000);
 	} catch {} // Without HTTPS there is no clipboard; the line stays selected.
 };
 fillForm({});
@@ -242,7 +262,7 @@ function fill(selector, rows) {
 	rows.forEach(([isBad, ...cells], index) => {
 		const row = body.rows[index] ?? body.insertRow();
 		row.className = isBad ? 'bad' : '';
-		cells.forEach((text, column) => write(row.cells[column] ?? row.insertCell(), text));
+		for (const [column, text] of cells.entries()) write(row.cells[column] ?? row.insertCell(), text);
 	});
 }
 
@@ -327,7 +347,7 @@ async function connect() {
 	serviceWorker.startMessages();
 	try {
 		const registration = await serviceWorker.register('worker.js', { type: 'module', updateViaCache: 'none' });
-		registration.installing?.addEventListener('statechange', ({ target }) => {
+		registration.installing?.addEventListener('statechange', (/** @type {any} */ { target }) => {
 			const isUnexplained = !state && !$('#status').textContent.includes('does not start');
 			if (target.state === 'redundant' && isUnexplained) write($('#status'), 'The service worker could not be installed: there may be no room.');
 		});

@@ -5,7 +5,15 @@ export function merge(target, patch) {
 	if (Array.isArray(patch)) {
 		const known = patch.map(({ name }) => name);
 		const kept = (target ?? []).filter(({ name }) => !known.includes(name));
-		return [...kept, ...patch.map((it) => merge(target?.find(({ name }) => name === it.name), it))];
+		return [
+			...kept,
+			...patch.map((it) =>
+				merge(
+					target?.find(({ name }) => name === it.name),
+					it,
+				),
+			),
+		];
 	}
 	if (patch === null || typeof patch !== 'object') return patch;
 	const merged = { ...target };

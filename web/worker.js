@@ -8,12 +8,10 @@ import { forgetOthers, giveWay, load, respond, store } from './offline.js';
 import { merge } from './patch.js';
 import { CAN_WAIT, compile } from './replica.js';
 
-/* global MODULES, PAGE -- build.js replaces them */
-
 const ROOT = new URL(registration.scope);
 const STARTED = Date.now();
 
-addEventListener('install', (event) => event.waitUntil(install()));
+addEventListener('install', (/** @type {any} */ event) => event.waitUntil(install()));
 async function install() {
 	try {
 		await store();
@@ -25,9 +23,9 @@ async function install() {
 	await skipWaiting();
 }
 
-addEventListener('activate', (event) => event.waitUntil(forgetOthers().then(() => clients.claim())));
+addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(forgetOthers().then(() => clients.claim())));
 
-addEventListener('fetch', (event) => {
+addEventListener('fetch', (/** @type {any} */ event) => {
 	const { request } = event;
 	const url = new URL(request.url);
 	if (!request.url.startsWith(ROOT.href)) return;
@@ -39,7 +37,7 @@ addEventListener('fetch', (event) => {
 
 // The cluster: it is there as soon as someone needs it.
 
-const [deployment] = manifests.objects.filter(({ kind }) => kind === 'Deployment');
+const deployment = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));
 const { namespace = 'default' } = deployment.metadata;
 
 let modules; // a promise
@@ -124,7 +122,11 @@ async function tellNow() {
 			since: new Date(pod.metadata.creationTimestamp).getTime(),
 			log: kubernetes.logs.get(pod.metadata.name) ?? [],
 		})),
-		replicaSets: Array.from(replicaSets.values(), ({ metadata: { name }, spec, status }) => ({ name, desired: spec.replicas, ready: status?.readyReplicas ?? 0 })),
+		replicaSets: Array.from(replicaSets.values(), ({ metadata: { name }, spec, status }) => ({
+			name,
+			desired: spec.replicas,
+			ready: status?.readyReplicas ?? 0,
+		})),
 		events: [...events.values()].reverse(),
 		faults,
 		busy,
@@ -139,7 +141,7 @@ async function post(message) {
 	}
 }
 
-addEventListener('message', ({ data, source }) => {
+addEventListener('message', (/** @type {any} */ { data, source }) => {
 	pages.add(source.id);
 	clients.claim(); // also a page that was loaded past this worker, as by Shift+Reload
 	act(data)
@@ -162,7 +164,7 @@ async function act({ patch: wanted, fault, isFresh }) {
 	patch = wanted;
 	if (!fault) return isSame ? undefined : (await cluster()).kubernetes.apply([patched(patch)]);
 	busy = true;
-	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, replicas: patched(patch).spec.replicas, done: false };
+	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, replicas: patched(patch).spec.replicas, done: false, isCut: false };
 	faults.unshift(row);
 	faults.splice(20);
 	tell();
