@@ -26,7 +26,13 @@ const MODULES = ['replica.core.wasm', 'replica.core2.wasm', 'replica.core3.wasm'
  * @param {(name: string) => Promise<BufferSource>} load gets one of its modules
  */
 export async function compile(load) {
-	const modules = MODULES.map(async (name) => /** @type {const} */ ([name, await WebAssembly.compile(await load(name))]));
+	const modules = MODULES.map(async (name) => {
+		try {
+			return /** @type {const} */ ([name, await WebAssembly.compile(await load(name))]);
+		} catch ({ message }) {
+			throw new Error(`${name}: ${message}`); // Not every host lets a page compile.
+		}
+	});
 	return new Map(await Promise.all(modules));
 }
 
