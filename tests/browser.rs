@@ -16,7 +16,7 @@ use std::{env, fs, process};
 use tokio::time::timeout;
 use url::{ParseError, Url};
 
-/// The replicas of a deployment under the small kubelet.
+/// The replicas of a deployment.
 pub const NAMES: [&str; 3] = ["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
 
 /// A window of its own, with nothing remembered.
@@ -98,12 +98,6 @@ impl Browser {
             self.see(&format!(".lane[data-replica='{name}'] i.alive:nth-last-child({times})"))
                 .await;
         }
-    }
-
-    /// What the newest row of the table of faults has as the time until its replica was healed, in seconds.
-    pub async fn healed(&self) -> f64 {
-        let text = self.text("#events tbody tr:first-child td:last-child").await;
-        text.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{text}"))
     }
 
     /// Injects a fault, `fail` or `quit`, by its button, and confirms; returns the replica that got it.

@@ -1,18 +1,16 @@
-//! From source to a running deployment, with a real registry. There is no cluster: kubectl is a script that
-//! keeps what it is told, and has the real one do what needs no cluster. Nor is there a docker with an engine.
+//! From source to a running deployment. There is no cluster: kubectl is a script that keeps what it is told, and
+//! has the real one do what needs no cluster. Nor is there a docker with an engine.
 
-use crate::image::Registry;
-use crate::manifests::manifests;
-use crate::release::{built, copy};
+use crate::release::copy;
 use crate::support::{ROOT, run, shell};
 use serde_json::{Value, json};
 use std::fs;
 
 /// A cluster, as far as make sees one, in a fresh copy of the source.
-struct Cluster {
+pub struct Cluster {
     source: String,
     /// Its tools.
-    bin: String,
+    pub bin: String,
 }
 
 impl Cluster {
@@ -22,7 +20,7 @@ impl Cluster {
         Self::of(copy(name), replies)
     }
 
-    fn of(source: String, replies: &str) -> Self {
+    pub fn of(source: String, replies: &str) -> Self {
         let cluster = Self { bin: format!("{source}/.bin"), source };
         fs::create_dir(&cluster.bin).unwrap();
         let Self { bin, .. } = &cluster;
@@ -58,7 +56,7 @@ impl Cluster {
     }
 
     /// Runs make; returns what it says on standard error, if it fails.
-    fn make(&self, arguments: &str) -> Result<(), String> {
+    pub fn make(&self, arguments: &str) -> Result<(), String> {
         let Self { source, bin } = self;
         let kubectl = "KUBECTL='kubectl -n team'";
         let output = shell(&format!("PATH={bin}:$PATH make -C {source} {arguments} {kubectl}"));
@@ -72,55 +70,21 @@ impl Cluster {
         told.lines().map(String::from).collect()
     }
 
-    fn kubectl_told(&self) -> Vec<String> {
+    pub fn kubectl_told(&self) -> Vec<String> {
         let told = self.told("told").into_iter();
         told.map(|line| line.strip_prefix("-n team ").unwrap().into()).collect()
     }
 
     /// The image that was deployed last.
-    fn image(&self) -> String {
+    pub fn image(&self) -> String {
         let text = fs::read_to_string(format!("{}/deployment.yaml", self.bin)).unwrap();
         let deployment: Value = serde_saphyr::from_str(&text).unwrap();
         deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().into()
     }
 }
 
-const HAS_CLASS: &str = "*'get runtimeclass'*) echo runtimeclass.node.k8s.io/wasmtime-spin-v2 ;;";
-
-#[test]
-fn what_was_built_here_runs_from_a_registry() {
-    let cluster = Cluster::of(built("cluster"), HAS_CLASS);
-    let registry = Registry::start("registry-for-cluster");
-    let repository = format!("{}/team/api", registry.address);
-    let trusted = format!("{}/registries.conf", cluster.bin);
-    let registries = format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.address);
-    fs::write(&trusted, registries).unwrap();
-    let trust = format!("CONTAINERS_REGISTRIES_CONF={trusted}");
-    cluster
-        .make(&format!(
-            "deploy -o components IMAGE={repository}:v1 LOCAL=1 BUILDER=buildah {trust}"
-        ))
-        .unwrap();
-    run(&format!("buildah rmi {repository}:v1"));
-
-    let others = manifests().into_iter().filter(|path| path != "k8s/deployment.yaml");
-    let digest = "skopeo inspect --tls-verify=false --format {{.Digest}} docker://";
-    let digest = run(&[digest, &repository, ":v1"].concat());
-    let image = format!("{repository}@{}", digest.trim());
-    let mut told = cluster.kubectl_told();
-    told[2..4].sort(); // they run at the same time
-    assert_eq!(
-        told,
-        [
-            "get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name".into(),
-            format!("apply -f {}", others.collect::<Vec<_>>().join(" -f ")),
-            "apply -f -".into(),
-            format!("set image --local -f k8s/deployment.yaml api={image} -o yaml"),
-            "rollout status deployment/spin-on-k8s --timeout 3m".into(),
-        ]
-    );
-    assert_eq!(cluster.image(), image);
-}
+pub const HAS_CLASS: &str =
+    "*'get runtimeclass'*) echo runtimeclass.node.k8s.io/wasmtime-spin-v2 ;;";
 
 #[test]
 fn every_spelling_of_a_name_is_the_kubelets() {

@@ -1,5 +1,7 @@
-//! The image: what is in it, and whether it survives a registry.
+//! The image: what is in it, and how a cluster gets it from a registry.
 
+use crate::deploy::{Cluster, HAS_CLASS};
+use crate::manifests::manifests;
 use crate::release::built;
 use crate::support::run;
 use serde_json::{Value, json};
@@ -9,19 +11,18 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-const IMAGE: &str = "localhost/spin-on-k8s-test:latest";
 /// The most bytes that all layers may have, compressed.
 const LAYERS: u64 = 87 << 10;
 
 /// A registry on loopback, for as long as the test lasts.
-pub struct Registry {
+struct Registry {
     child: Child,
-    pub address: String,
+    address: String,
 }
 
 impl Registry {
     /// Its images are in a folder of that name.
-    pub fn start(name: &str) -> Self {
+    fn start(name: &str) -> Self {
         let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -61,18 +62,45 @@ fn the_builder_is_named_in_full_and_compiles_as_here() {
 }
 
 #[test]
-fn three_files_that_all_may_read_survive_a_registry() {
+fn what_was_built_here_runs_from_a_registry_and_is_three_files_that_all_may_read() {
+    let source = built("cluster");
     // As a checkout with umask 077 is.
-    let source = built("private");
     run(&format!("chmod -R go= {source}"));
-    run(&format!("make -C {source} -o components image LOCAL=1 IMAGE={IMAGE} BUILDER=buildah"));
+    let cluster = Cluster::of(source, HAS_CLASS);
     let registry = Registry::start("registry");
-    let remote = format!("docker://{}/spin-on-k8s:{VERSION}", registry.address);
-    run(&format!("skopeo copy --dest-tls-verify=false containers-storage:{IMAGE} {remote}"));
-    run(&format!("buildah rmi {IMAGE}"));
-    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/pulled");
-    run(&format!("rm -rf {folder} && skopeo copy --src-tls-verify=false {remote} dir:{folder}"));
+    let repository = format!("{}/team/api", registry.address);
+    let trusted = format!("{}/registries.conf", cluster.bin);
+    let registries = format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.address);
+    fs::write(&trusted, registries).unwrap();
+    cluster
+        .make(&format!(
+            "deploy -o components IMAGE={repository}:v1 LOCAL=1 BUILDER=buildah \
+             CONTAINERS_REGISTRIES_CONF={trusted}"
+        ))
+        .unwrap();
+    run(&format!("buildah rmi {repository}:v1"));
 
+    let others = manifests().into_iter().filter(|path| path != "k8s/deployment.yaml");
+    let digest = "skopeo inspect --tls-verify=false --format {{.Digest}} docker://";
+    let digest = run(&[digest, &repository, ":v1"].concat());
+    let image = format!("{repository}@{}", digest.trim());
+    let mut told = cluster.kubectl_told();
+    told[2..4].sort(); // they run at the same time
+    assert_eq!(
+        told,
+        [
+            "get runtimeclass wasmtime-spin-v2 --ignore-not-found -o name".into(),
+            format!("apply -f {}", others.collect::<Vec<_>>().join(" -f ")),
+            "apply -f -".into(),
+            format!("set image --local -f k8s/deployment.yaml api={image} -o yaml"),
+            "rollout status deployment/spin-on-k8s --timeout 3m".into(),
+        ]
+    );
+    assert_eq!(cluster.image(), image);
+
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/pulled");
+    let pull = "skopeo copy --src-tls-verify=false docker://";
+    run(&format!("rm -rf {folder} && {pull}{image} dir:{folder}"));
     let read = |name: &str| -> Value {
         serde_json::from_str(&fs::read_to_string(format!("{folder}/{name}")).unwrap()).unwrap()
     };

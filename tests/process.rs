@@ -1,18 +1,17 @@
 //! The host as a command: how it starts, how it ends, and what it says when it cannot.
 
-use crate::start_up::assert_errors_are_one_clear_line;
-use crate::support::{Api, HOST, Process, with_wait_in_flight};
+use crate::support::{Api, HELD, HOST, Process, hold, with_wait_in_flight};
 use rustix::process::Signal;
 use std::fs::File;
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 #[tokio::test]
 async fn quit_ends_the_process_and_a_new_one_is_healthy() {
     let mut process = Process::start(&mut Process::command());
     let answer = process.api.send("POST", "/quit").await;
-    assert_eq!((answer.status, answer.body.as_str()), (202, "{}"));
+    assert_eq!((answer.status, answer.header("x-replica")), (202, "localhost"));
     let (code, log) = process.end().await;
     assert_eq!(code, Some(0));
     assert!(log.ends_with("\nstate: quit; terminating\n"), "{log}");
@@ -39,14 +38,26 @@ async fn state_changes_are_logged_and_requests_are_not() {
 }
 
 #[tokio::test]
-async fn a_signal_lets_requests_in_flight_finish() {
-    for stop in [Signal::TERM, Signal::INT] {
-        let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
-        let wait = with_wait_in_flight(&process.api).await;
-        process.signal(stop);
-        assert_eq!(wait.await.unwrap(), Some(200));
-        assert_eq!(process.end().await.0, Some(0));
-        assert!(process.api.try_send("GET", "/health").await.is_err());
+async fn a_signal_lets_requests_in_flight_finish_and_waits_for_no_client() {
+    let stopped = [Signal::TERM, Signal::INT].map(|stop| {
+        tokio::spawn(async move {
+            let mut process = Process::start(Process::command().args(["--max-instances", "1"]));
+            let mut clients = Vec::new();
+            for held in HELD {
+                clients.push(hold(process.address, held).await);
+            }
+            let wait = with_wait_in_flight(&process.api).await;
+            let start = Instant::now();
+            process.signal(stop);
+            assert_eq!(wait.await.unwrap(), Some(200));
+            assert_eq!(process.end().await.0, Some(0));
+            let took = start.elapsed().as_secs_f64();
+            assert!((3.0..8.0).contains(&took), "{took}");
+            assert!(process.api.try_send("GET", "/health").await.is_err());
+        })
+    });
+    for stopped in stopped {
+        stopped.await.unwrap();
     }
 }
 
@@ -62,15 +73,6 @@ async fn a_second_signal_ends_it_at_once() {
     assert_eq!(code, Some(1));
     assert!(start.elapsed().as_secs_f64() < 4.0);
     assert_eq!(wait.await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn variables_come_from_the_environment() {
-    let mut command = Process::command();
-    let default = Process::start(&mut command);
-    assert_eq!(default.api.get("/health").await.header("x-replica"), "localhost");
-    let named = Process::start(command.env("SPIN_VARIABLE_HOSTNAME", "pod-1"));
-    assert_eq!(named.api.get("/health").await.header("x-replica"), "pod-1");
 }
 
 #[tokio::test]
@@ -93,49 +95,38 @@ async fn it_listens_on_all_addresses_of_a_name() {
 }
 
 #[tokio::test]
-async fn white_space_around_a_token_does_not_count() {
-    let mut guarded = Process::command();
-    let guarded = Process::start(guarded.env("SPIN_VARIABLE_CHAOS_TOKEN", " sesame\r\n"));
-    let sesame = [("authorization", "Bearer sesame")];
-    assert_eq!(guarded.api.send_with("POST", "/fail", &sesame).await.status, 200);
-
-    let mut locked = Process::command();
-    let mut locked = Process::start(locked.env("SPIN_VARIABLE_CHAOS_TOKEN", "\n"));
-    for token in ["", "Bearer", "Bearer ", "Bearer \t"] {
-        let headers = [("authorization", token)];
-        assert_eq!(locked.api.send_with("POST", "/fail", &headers).await.status, 401, "{token:?}");
-    }
-    locked.signal(Signal::TERM);
-    let (_, log) = locked.end().await;
-    assert!(log.contains("chaos_token is nothing but white space") && log.lines().count() == 1);
-}
-
-#[tokio::test]
 async fn a_token_guards_the_kill_switch() {
-    let mut process = Process::start(Process::command().env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame"));
-    for path in ["/fail", "/quit"] {
-        for authorization in ["", "Bearer", "Bearer open", "Basic sesame", "sesame"] {
-            let answer =
-                process.api.send_with("POST", path, &[("authorization", authorization)]).await;
-            assert_eq!(answer.status, 401, "{authorization}");
-            assert_eq!(answer.header("www-authenticate"), "Bearer");
-            assert_eq!(answer.body, r#"{"error":"401 - Unauthorized"}"#);
+    // White space around it does not count. One of nothing else locks the switch.
+    for (token, warning) in [(" sesame\r\n", ""), ("\n", "chaos_token is nothing but white space")]
+    {
+        let mut process = Process::command();
+        let mut process = Process::start(process.env("SPIN_VARIABLE_CHAOS_TOKEN", token));
+        let api = process.api.clone();
+        let post =
+            async |path, token| api.send_with("POST", path, &[("authorization", token)]).await;
+        for path in ["/fail", "/quit"] {
+            for wrong in
+                ["", "Bearer", "Bearer ", "Bearer \t", "Bearer open", "Basic sesame", "sesame"]
+            {
+                let answer = post(path, wrong).await;
+                assert_eq!((answer.status, answer.header("www-authenticate")), (401, "Bearer"));
+                assert_eq!(answer.body, r#"{"error":"401 - Unauthorized"}"#);
+            }
+            assert_eq!(api.send("OPTIONS", path).await.status, 204);
+            api.assert_healthy().await;
         }
-        assert_eq!(process.api.send("OPTIONS", path).await.status, 204);
-        process.api.assert_healthy().await;
+        if warning.is_empty() {
+            assert_eq!(post("/fail", "Bearer sesame").await.status, 200);
+            assert_eq!(api.get("/health").await.status, 500);
+            assert_eq!(post("/quit", "bearer sesame").await.status, 202);
+        } else {
+            process.signal(Signal::TERM);
+        }
+        let (code, log) = process.end().await;
+        assert_eq!(code, Some(0));
+        assert_eq!(log.matches("chaos_token").count(), warning.len().min(1), "{log}");
+        assert!(log.contains(warning) && !log.contains("sesame"), "{log}");
     }
-    assert_eq!(
-        process.api.send_with("POST", "/fail", &[("authorization", "Bearer sesame")]).await.status,
-        200
-    );
-    assert_eq!(process.api.get("/health").await.status, 500);
-    assert_eq!(
-        process.api.send_with("POST", "/quit", &[("authorization", "bearer sesame")]).await.status,
-        202
-    );
-    let (code, log) = process.end().await;
-    assert_eq!(code, Some(0));
-    assert!(!log.contains("chaos_token") && !log.contains("sesame"), "{log}");
 }
 
 #[tokio::test]
@@ -175,6 +166,13 @@ async fn a_max_waits_that_is_not_a_number_is_reported() {
     process.api.assert_healthy().await;
 }
 
+/// Asserts that a process has failed, and has said nothing but one line that begins like this.
+fn assert_one_line(output: &Output, start: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]), "{stderr}");
+    assert!(stderr.starts_with(start) && stderr.lines().count() == 1, "{stderr}");
+}
+
 /// What nobody can write to: a pipe that nobody reads, and a full disk.
 fn unwritable() -> Vec<Stdio> {
     let (_, closed) = std::io::pipe().unwrap();
@@ -188,20 +186,12 @@ fn unwritable() -> Vec<Stdio> {
 
 #[test]
 fn it_ends_without_a_panic_when_it_cannot_write() {
-    let expected = [(0, ""), (1, "spin-on-k8s: cannot write to standard output: ")];
-    for args in [&[][..], &["demo", "--listen", "127.0.0.1:0"]] {
-        for (stdout, (code, says)) in unwritable().into_iter().zip(expected) {
-            let mut command = Process::command();
-            command.args(args).env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame");
-            let output = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
-            let output = output.wait_with_output().unwrap();
-            let stderr = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(output.status.code(), Some(code), "{stderr}");
-            assert!(
-                stderr.starts_with(says) && stderr.lines().count() == code as usize,
-                "{stderr}"
-            );
-        }
+    for stdout in unwritable() {
+        let mut command = Process::command();
+        command.env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame");
+        let output = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_one_line(&output, "spin-on-k8s: cannot write to standard output: ");
     }
 }
 
@@ -220,11 +210,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
 fn without_a_thread_it_says_so_in_one_line() {
     // More than there are addresses.
     let output = Process::command().env("RUST_MIN_STACK", (1_u64 << 50).to_string()).output();
-    let output = output.unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.starts_with("spin-on-k8s: cannot start a thread: "), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_one_line(&output.unwrap(), "spin-on-k8s: cannot start a thread: ");
 }
 
 #[test]
@@ -233,15 +219,25 @@ fn with_few_descriptors_it_says_so_in_one_line() {
         // With enough of them, it is the address that this machine does not have.
         let run = format!("ulimit -n {limit} && exec \"$0\" --listen 192.0.2.1:1");
         let output = Command::new("sh").args(["-c", &run, HOST]).output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");
-        assert!(stderr.starts_with("spin-on-k8s: "), "{limit}: {stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{limit}: {stderr}");
+        assert_one_line(&output, "spin-on-k8s: ");
     }
 }
 
 #[test]
 fn start_up_errors_are_one_clear_line() {
-    let usage = [["--max-instances", "0"], ["--component", "a.wasm"]];
-    assert_errors_are_one_clear_line(Process::command, &usage);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (listen, said) in [
+        (&*taken, "spin-on-k8s: cannot listen on 127.0.0.1:"),
+        ("nowhere", "spin-on-k8s: cannot listen on nowhere (--listen sets another address): "),
+    ] {
+        let output = Process::command().args(["--listen", listen]).output().unwrap();
+        assert_one_line(&output, said);
+    }
+    for usage in [["--max-instances", "0"], ["--component", "a.wasm"]] {
+        let output = Process::command().args(usage).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*output.stdout), (Some(2), &b""[..]), "{stderr}");
+        assert!(stderr.contains(usage[0]), "{stderr}");
+    }
 }

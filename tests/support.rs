@@ -25,9 +25,6 @@ use wasmtime::{Config, Engine};
 /// The repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The deployment's manifest.
-pub const MANIFEST: &str = include_str!("../k8s/deployment.yaml");
-
 /// The host's binary.
 pub const HOST: &str = env!("CARGO_BIN_EXE_spin-on-k8s");
 
@@ -219,9 +216,22 @@ impl Host {
 
 /// Sends `bytes` on a new connection and returns everything that comes back until it ends.
 pub async fn raw(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+    rest(&mut hold(address, bytes).await).await
+}
+
+/// What clients send before they leave a connection as it is: nothing, half a head, half a body.
+pub const HELD: [&str; 4] = [
+    "",
+    "GET /parity?int=7 HTTP/1.1\r\nhost: x\r\n",
+    "POST /fail HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1",
+    "POST /health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n9\r\n1",
+];
+
+/// Opens a connection, and sends bytes.
+pub async fn hold(address: SocketAddr, held: impl AsRef<[u8]>) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes.as_ref()).await.unwrap();
-    rest(&mut stream).await
+    stream.write_all(held.as_ref()).await.unwrap();
+    stream
 }
 
 /// Everything that `stream` still yields; a reset ends it just as an orderly end does.

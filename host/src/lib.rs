@@ -21,7 +21,6 @@
 pub mod bindings;
 mod codegen;
 mod connection;
-pub mod demo;
 pub mod guest;
 mod handler;
 pub mod imports;

@@ -1,17 +1,16 @@
 //! The command: parses its arguments, binds the listener, and hands both to the library.
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use spin_on_k8s_host::guest::Code;
 use spin_on_k8s_host::imports::variables;
 use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::Limits;
 use spin_on_k8s_host::workers::Workers;
-use spin_on_k8s_host::{demo, keys, server, token};
-use std::io::{self, ErrorKind, Write};
+use spin_on_k8s_host::{keys, server, token};
+use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
@@ -41,16 +40,7 @@ const SPARE_CONNECTIONS: usize = 4096;
 /// (GET /wait) may begin in five seconds; more are refused with 503.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
-#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Args {
-    #[command(flatten)]
-    serve: Serve,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(clap::Args)]
-struct Serve {
     /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
     #[arg(
         long,
@@ -66,39 +56,12 @@ struct Serve {
     max_instances: u32,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    Demo(Demo),
-}
-
-/// Runs replicas on this machine, restarts them as Kubernetes would, and serves them at one address.
-///
-/// Probes, thresholds, settings and preStop come from the manifest. The demo shows what they make a
-/// kubelet do; it is not an orchestrator.
-#[derive(clap::Args)]
-struct Demo {
-    /// Address or name, and port to listen on; :PORT listens on all addresses, port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
-    listen: String,
-
-    /// Number of replicas; by default, as many as in the manifest
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(demo::manifest::MOST_REPLICAS)))]
-    replicas: Option<u16>,
-
-    /// A deployment's manifest; by default, the k8s/deployment.yaml that this program was built with
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-}
-
 fn main() -> ExitCode {
     let args = Args::parse();
     // A log that cannot be written stops nothing.
     tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        // Nobody reads what it prints any more, as in `spin-on-k8s demo | head`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let error = format!("{error:#}").replace('\n', " ");
             let _ = writeln!(io::stderr(), "spin-on-k8s: {error}");
@@ -107,27 +70,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe)
-}
-
 fn run(args: Args) -> Result<()> {
     // Without any, tokio would panic.
     free_descriptors()?;
     let event_loop = Builder::new_current_thread().enable_all().build();
-    let event_loop = event_loop.context("cannot make an event loop")?;
-    match args.command {
-        None => event_loop.block_on(serve(args.serve)),
-        Some(Command::Demo(args)) => event_loop.block_on(demo(args)),
-    }
+    event_loop.context("cannot make an event loop")?.block_on(serve(args))
 }
 
-async fn demo(args: Demo) -> Result<()> {
-    let listener = listen(&args.listen)?;
-    demo::run(listener, args.replicas, args.manifest.as_deref()).await
-}
-
-async fn serve(args: Serve) -> Result<()> {
+async fn serve(args: Args) -> Result<()> {
     let stores = KeyValue::new([keys::STORE]);
     let state = stores.open(keys::STORE).context("no store")?;
     let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
