@@ -141,14 +141,14 @@ const CASES = [
 		holds: (rows) => rows.every(({ ready }, index) => ready > 10 * index + 1 && ready < 15 * index + 6),
 	},
 	{
-		what: 'a probe with another period and threshold takes just as long',
+		what: 'probes of two seconds, with thresholds of one and two, find out sooner',
 		docs: 'https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#configure-probes',
 		change: (_, container) => {
-			Object.assign(container.readinessProbe, { periodSeconds: 5, failureThreshold: 1 });
-			Object.assign(container.livenessProbe, { periodSeconds: 5, failureThreshold: 2 });
+			Object.assign(container.readinessProbe, { periodSeconds: 2, failureThreshold: 1 });
+			Object.assign(container.livenessProbe, { periodSeconds: 2, failureThreshold: 2 });
 		},
 		faults: ['fail'],
-		holds: ([{ unready, replaced }]) => unready < 6 && replaced > 12 && replaced < 19,
+		holds: ([{ unready, replaced }]) => unready < 3.5 && replaced > 8 && replaced < 13.5,
 	},
 	{
 		what: 'a deleted pod loses nothing, and is replaced at once',
