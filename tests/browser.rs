@@ -29,17 +29,7 @@ pub struct Browser {
 impl Browser {
     /// Opens `url`.
     pub async fn open(url: &str, name: &str) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("chromedriver");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let line = lines.find(|line| line.contains("successfully on port "));
-        let line = line.expect("chromedriver's port");
-        let (_, port) = line.trim_end_matches('.').rsplit_once(' ').unwrap();
+        let (driver, port) = (0..5).find_map(|_| start_driver()).expect("chromedriver's port");
         let profile = env::temp_dir().join(format!("spin-on-k8s-{name}-{}", process::id()));
         let data = format!("--user-data-dir={}", profile.display());
         let capabilities = json!({
@@ -211,6 +201,21 @@ impl Browser {
         let png = self.client.screenshot().await.unwrap();
         fs::write(format!("{folder}/{name}.png"), png).unwrap();
     }
+}
+
+/// Starts chromedriver on a free port. It ends when that is free for IPv4, but not for IPv6.
+fn start_driver() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver");
+    driver.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let mut driver = driver.spawn().expect("chromedriver");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("successfully on port "));
+    let Some(line) = line else {
+        let _ = driver.wait();
+        return None;
+    };
+    let (_, port) = line.trim_end_matches('.').rsplit_once(' ').unwrap();
+    Some((driver, port.into()))
 }
 
 impl Drop for Browser {

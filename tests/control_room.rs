@@ -211,7 +211,7 @@ async fn faults_heal_in_view_and_a_replica_that_is_gone_is_not_accused() {
     page.see_alive(2).await;
     assert_eq!(page.text("#pinned").await, "");
 
-    replicas.lock().unwrap().running.remove(NAMES[1]);
+    let _gone = replicas.lock().unwrap().running.remove(NAMES[1]);
     page.read(&format!(".lane[data-replica={}]", NAMES[1]), "not seen for ").await;
     assert_eq!(page.text("#events tbody").await, "");
     assert_eq!(page.text("#live").await, "Alive");

@@ -1,13 +1,14 @@
 //! The built lifeline, with the host's stores.
 
 use crate::component::COMPONENT;
-use crate::support::{Host, PATIENCE, guest};
+use crate::support::{Host, PATIENCE, compile, guest};
 use hyper::Request;
 use spin_on_k8s_host::guest::{Code, Guest, Memory, linker};
 use spin_on_k8s_host::instance::Instance;
 use spin_on_k8s_host::key_value::KeyValue;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -24,12 +25,17 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
+const MEMORY: Memory = Memory::Warm { places: 1 };
+
+static COMPILED: LazyLock<Vec<u8>> = LazyLock::new(|| compile(&Guest::config(MEMORY), LIFELINE));
+
 /// Starts a lifeline; it yields what its `main` returns.
 fn start(stores: &KeyValue) -> JoinHandle<Result<(), ()>> {
     let stores = stores.clone();
     tokio::spawn(async move {
-        let engine = Engine::new(&Guest::config(Memory::Warm { places: 1 })).unwrap();
-        let component = Component::from_binary(&engine, LIFELINE).unwrap();
+        let engine = Engine::new(&Guest::config(MEMORY)).unwrap();
+        // SAFETY: just compiled.
+        let component = unsafe { Component::deserialize(&engine, &*COMPILED) }.unwrap();
         let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();
         let mut store = Instance::store(&engine, stores);
         let lifeline = pre.instantiate_async(&mut store).await.unwrap();

@@ -70,7 +70,15 @@ async fn the_component_answers_as_the_document_says() {
     let mut replica = Process::start(Process::command().env("SPIN_VARIABLE_CHAOS_TOKEN", "sesame"));
     let url = format!("http://{}", replica.address);
     for (phases, args, least) in RUNS {
-        let common = ["--no-color", "run", DOCUMENT, "--url", &url, "--generation-deterministic"];
+        let common = [
+            "--no-color",
+            "run",
+            DOCUMENT,
+            "--url",
+            &url,
+            "--generation-deterministic",
+            "--workers=4",
+        ];
         let said = schemathesis(&[&common[..], &["--phases", phases], args].concat());
         let cases = said.lines().find_map(|line| line.trim().split_once(" generated, "));
         let (cases, _) = cases.unwrap_or_else(|| panic!("{said}"));
