@@ -42,7 +42,7 @@ export const rowOf = (fault) => ({ fault, sent: 0, lost: 0, retried: 0, refused:
 export class Drill {
 	#kubernetes;
 	#ingress;
-	#isOver = false;
+	isOver = false;
 	#count = rowOf('');
 	#cancel = Promise.withResolvers();
 
@@ -61,6 +61,11 @@ export class Drill {
 	get #spec() {
 		return this.#kubernetes.deployment.spec;
 	}
+	/** Whether all replicas are ready, and none has failed. */
+	get isHealthy() {
+		return this.#areAllReady && !this.#pods.some((pod) => this.#kubernetes.replicaOf(pod)?.isFailed);
+	}
+
 	get #ready() {
 		return this.#pods.filter(isReady).length;
 	}
@@ -101,7 +106,7 @@ export class Drill {
 
 	/** Ends the requests, and a fault that is under way. */
 	stop() {
-		this.#isOver = true;
+		this.isOver = true;
 		this.cancel();
 	}
 
@@ -114,7 +119,7 @@ export class Drill {
 	/** A client that asks again and again, after a delay. */
 	async #ask(target, delay) {
 		await this.#sleep(delay);
-		while (!this.#isOver) {
+		while (!this.isOver) {
 			await this.#request(target);
 			await this.#sleep(PAUSE * (0.5 + Math.random())); // so that no client keeps step with the ingress
 		}
@@ -139,6 +144,7 @@ export class Drill {
 		this.#cancel = Promise.withResolvers();
 		const drill = async () => {
 			await this.#until(Infinity, () => this.#areAllReady);
+			if (this.isOver) return;
 			row.isInjected = true;
 			this.#count = row;
 			await FAULTS[row.fault](this, row);
@@ -229,7 +235,7 @@ export class Drill {
 	async #crowd(delay, last) {
 		await this.#sleep(delay);
 		do if (!(await this.#request('/wait'))) await this.#sleep(1);
-		while (this.#now < last && !this.#isOver);
+		while (this.#now < last && !this.isOver);
 	}
 }
 

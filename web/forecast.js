@@ -8,21 +8,39 @@ import { Ingress } from './ingress.js';
 import { component, loadDeployment, refuse } from './node.js';
 import { stepUntil } from './time.js';
 
-/** Injects faults one after the other into what `objects` describe; returns a row for each. `replicas` is for scaling. */
-export async function forecast(objects, faults, replicas = undefined) {
+/** Applies `objects` to a new cluster, and keeps requests coming. Throws if its replicas do not get ready. */
+async function begin(objects) {
 	const kubernetes = new Kubernetes(objects, await component(), true);
 	const step = (promise) => stepUntil(kubernetes.clock, promise);
 	await step(kubernetes.start());
+	const warnings = new Set();
+	kubernetes.watch('events', (_, { type, message }) => type === 'Warning' && warnings.add(message));
 	const drill = new Drill(kubernetes, new Ingress(kubernetes));
-	await step(drill.start());
+	const deadline = kubernetes.deployment.spec.progressDeadlineSeconds ?? 600;
+	const late = kubernetes.clock.wait(deadline * 1000).then(() => {
+		throw new Error(`its replicas are not ready after ${deadline} s: ${[...warnings].pop() ?? 'no event says why'}`);
+	});
+	await step(Promise.race([drill.start(), late]));
+	late.catch(() => {});
+	return { kubernetes, drill, step };
+}
+
+/** Injects faults one after the other into what `objects` describe; returns a row for each. `replicas` is for scaling. */
+export async function forecast(objects, faults, replicas = undefined) {
 	const rows = [];
+	let cluster;
 	for (const fault of faults) {
+		cluster ??= await begin(objects);
+		const { kubernetes, drill, step } = cluster;
 		const row = { ...rowOf(fault), replicas };
 		await step(drill.inject(row));
 		rows.push(row);
+		// What has not healed by now never does.
+		if (drill.isHealthy && rows.length < faults.length) continue;
+		drill.stop();
+		await step(kubernetes.close());
+		cluster = undefined;
 	}
-	drill.stop();
-	await step(kubernetes.close());
 	return rows;
 }
 

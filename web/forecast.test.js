@@ -39,6 +39,13 @@ test('it takes as long as on a real cluster, and loses nothing', async () => {
 	}
 });
 
+test('what never gets ready is said, with the reason', async () => {
+	const objects = deploymentWith((_, container) => {
+		container.startupProbe.httpGet.path = '/nowhere';
+	});
+	await assert.rejects(forecast(objects, ['fail']), /not ready after 600 s: .*(404|Back-off)/);
+});
+
 test('a flood costs nothing but the waits that are too many', async () => {
 	const [row] = await forecast(deploymentWith(), ['flood']);
 	assert.ok(row.refused > 1000 && row.lost === 0 && row.unready === undefined && row.replaced === undefined, JSON.stringify(row));
@@ -149,6 +156,15 @@ const CASES = [
 		},
 		faults: ['fail'],
 		holds: ([{ unready, replaced }]) => unready < 3.5 && replaced > 8 && replaced < 13.5,
+	},
+	{
+		what: 'without liveness, a replica that fails stays out of service',
+		docs: `${PROBES}#liveness-probe`,
+		change: (_, container) => {
+			delete container.livenessProbe;
+		},
+		faults: ['fail', 'quit'],
+		holds: ([fail, quit]) => fail.unready < 8 && fail.replaced === undefined && fail.lost === 0 && quit.ready < 5,
 	},
 	{
 		what: 'a deleted pod loses nothing, and is replaced at once',

@@ -19,7 +19,7 @@ export class Ingress {
 				else this.#slices.set(slice.metadata.name, slice);
 				this.#endpoints = [...this.#slices.values()].flatMap(endpointsOf);
 			};
-			// Who has never had an endpoint is about to list them.
+			// It lists the first endpoints, and watches from then on.
 			if (this.#endpoints.length || this.#turn) kubernetes.clock.setTimeout(hear, PROPAGATION * 1000);
 			else hear();
 		});

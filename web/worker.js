@@ -168,22 +168,20 @@ async function act({ patch: wanted, fault, isFresh }) {
 	faults.unshift(row);
 	faults.splice(20);
 	tell();
-	let current = await cluster();
-	const { kubernetes } = current;
-	const pods = [...kubernetes.pods.values()];
-	// A lesson begins with its own Deployment, and with pods that work.
-	if (!isSame || pods.length !== kubernetes.deployment.spec.replicas || !pods.every((pod) => isReady(pod) && !kubernetes.replicaOf(pod)?.isFailed)) {
-		if (fault === 'scale') patch = {};
-		current = await startOver();
-		patch = wanted;
-	}
-	const fresh = running;
+	let drill;
 	try {
-		await current.drill.inject(row);
+		({ drill } = await cluster());
+		// A lesson begins with its own Deployment, and with pods that work.
+		if (!isSame || !drill.isHealthy) {
+			if (fault === 'scale') patch = {};
+			({ drill } = await startOver());
+			patch = wanted;
+		}
+		await drill.inject(row);
 	} finally {
 		row.done = true;
-		row.isCut = running !== fresh;
-		if (!row.isCut) busy = false;
+		row.isCut = drill?.isOver ?? true;
+		if (!drill?.isOver) busy = false;
 	}
 }
 
