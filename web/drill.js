@@ -199,6 +199,7 @@ export class Drill {
 	/** As `kubectl delete pod` does. */
 	async delete(row) {
 		const [victim] = this.#pods;
+		if (!victim) return;
 		const healed = this.#heal(row, [victim], isGone);
 		await this.#kubernetes.delete(victim);
 		await healed;

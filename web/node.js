@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { compile } from './replica.js';
 
+/** More replicas than this take too long to simulate. */
+const MOST = 100;
+
 /** A file of this repository. */
 export const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -36,7 +39,9 @@ export function loadDeployment(path = root('k8s/deployment.yaml')) {
 	const objects = load(path);
 	const deployments = objects.filter((object) => object?.kind === 'Deployment');
 	if (deployments.length !== 1) throw new Error(`${deployments.length} Deployments, where there has to be one`);
-	if (!deployments[0].spec?.template?.spec?.containers?.[0]?.image) throw new Error('the Deployment has no container with an image');
+	const { replicas = 1, template } = deployments[0].spec ?? {};
+	if (!(Number.isInteger(replicas) && replicas >= 0 && replicas <= MOST)) throw new Error(`replicas: ${replicas} is not a whole number from 0 to ${MOST}`);
+	if (!template?.spec?.containers?.[0]?.image) throw new Error('the Deployment has no container with an image');
 	return [...objects.filter((object) => object?.kind), ...(objects.some(({ kind }) => kind === 'Service') ? [] : load(root('k8s/service.yaml')))];
 }
 
