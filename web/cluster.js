@@ -28,7 +28,8 @@ export const restartsOf = ({ status }) => (status?.containerStatuses ?? []).redu
 export function statusOf({ metadata, status }) {
 	if (metadata.deletionTimestamp) return 'Terminating';
 	const [{ state = undefined } = {}] = status?.containerStatuses ?? [];
-	return state?.waiting?.reason ?? state?.terminated?.reason ?? status?.phase ?? 'Pending';
+	if (state?.terminated) return state.terminated.exitCode ? 'Error' : 'Completed'; // webernetes gives no reason
+	return state?.waiting?.reason ?? status?.phase ?? 'Pending';
 }
 
 export class Kubernetes {
