@@ -52,6 +52,7 @@ export class Kubernetes {
 		this.objects = objects.filter(({ kind }) => MODELLED.has(kind)).map((object) => inNamespace(object));
 		this.ignored = objects.filter(({ kind }) => !MODELLED.has(kind)).map(({ kind }) => kind);
 		this.deployment = this.objects.find(({ kind }) => kind === 'Deployment');
+		this.deployment.spec.replicas ??= 1;
 		this.modules = modules;
 		this.cluster = new Cluster();
 		this.clock = this.cluster.clock;

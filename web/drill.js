@@ -1,5 +1,5 @@
 // A Deployment under constant requests, into which faults are injected as kubectl and users would. It counts what users
-// feel as scripts/drill does.
+// feel as tests/drill does.
 
 import { isReady, restartsOf } from './cluster.js';
 import { PROPAGATION } from './ingress.js';
@@ -44,7 +44,7 @@ export class Drill {
 	#ingress;
 	isOver = false;
 	#count = rowOf('');
-	#cancel = Promise.withResolvers();
+	#stopped = Promise.withResolvers();
 
 	/**
 	 * @param {import('./cluster.js').Kubernetes} kubernetes
@@ -70,7 +70,8 @@ export class Drill {
 		return this.#pods.filter(isReady).length;
 	}
 	get #areAllReady() {
-		return this.#ready === this.#spec.replicas && this.#pods.length === this.#spec.replicas;
+		const { replicas } = this.#spec;
+		return this.#ready === replicas && this.#pods.length === replicas;
 	}
 	get #now() {
 		return this.#kubernetes.clock.nowMs() / 1000;
@@ -104,16 +105,11 @@ export class Drill {
 		await this.#sleep(WAIT);
 	}
 
-	/** Ends the requests, and a fault that is under way. */
+	/** Ends the requests, and gives up on a fault that is under way. */
 	stop() {
 		this.isOver = true;
-		this.cancel();
-	}
-
-	/** Gives up on a fault that is under way. What it has done stays. */
-	cancel() {
 		this.#count = rowOf('');
-		this.#cancel.resolve(undefined);
+		this.#stopped.resolve(undefined);
 	}
 
 	/** A client that asks again and again, after a delay. */
@@ -139,9 +135,8 @@ export class Drill {
 		return status === 200;
 	}
 
-	/** Injects `row.fault`, and writes into the row what users felt and how long it took, until it is healed or cancelled. */
+	/** Injects `row.fault`, and writes into the row what users felt and how long it took, until it is healed. */
 	inject(row) {
-		this.#cancel = Promise.withResolvers();
 		const drill = async () => {
 			await this.#until(Infinity, () => this.#areAllReady);
 			if (this.isOver) return;
@@ -151,7 +146,7 @@ export class Drill {
 			await this.#sleep(PROPAGATION + WAIT + 1); // What is still under way belongs to this fault.
 			this.#count = rowOf('');
 		};
-		return Promise.race([drill(), this.#cancel.promise]);
+		return Promise.race([drill(), this.#stopped.promise]);
 	}
 
 	/** Waits out a fault for as long as probes, hooks and back-off can take, and notes when what held. */

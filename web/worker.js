@@ -47,7 +47,7 @@ let busy = false;
 const faults = []; // newest first
 
 /** The Deployment with a patch. */
-const patched = (patch) => ({ ...merge(deployment, patch), metadata: { namespace, ...deployment.metadata } });
+const patched = (patch) => structuredClone({ ...merge(deployment, patch), metadata: { namespace, ...deployment.metadata } });
 
 async function start(patch) {
 	modules ??= compile(async (name) => (await load(MODULES[name])).arrayBuffer());
