@@ -68,7 +68,9 @@ drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, 
 pictures: components ## Take the README's pictures anew, from the tab and from make demo, in Chromium
 	scripts/tools >/dev/null
 	rm -f target/screenshots/*
-	cargo test $(TESTS) --test tests picture -- --ignored
+	scripts/web
+	$(NODE) web/demo.js --listen 127.0.0.1:8790 >/dev/null & trap "kill $$!" EXIT; \
+		BASE_URL=http://127.0.0.1:8790 cargo test $(TESTS) --test tests picture -- --ignored
 	cp target/screenshots/tab.png tests/tab.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \

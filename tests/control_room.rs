@@ -2,7 +2,7 @@
 
 use crate::browser::{Browser, NAMES};
 use crate::contract::server;
-use crate::support::{Host, Process};
+use crate::support::{Host, PATIENCE, Process};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 /// A prefix that the ingress strips from a path.
 const PREFIX: &str = "/sub/path";
@@ -269,6 +269,8 @@ async fn behind_a_sign_in_cookies_may_pin_the_page_and_it_says_so() {
 #[ignore = "make pictures runs it"]
 async fn pictures() {
     let (api, _host) = server().await;
+    let served = async { while api.try_send("GET", "/health").await.is_err() {} };
+    timeout(PATIENCE, served).await.expect("make demo");
     let page = Browser::open(api.url(), "pictures").await;
     page.resize(920, 470).await;
     page.see(".lane:nth-child(3) i.alive:nth-last-child(20)").await;
