@@ -67,11 +67,10 @@ drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, 
 
 pictures: components ## Take the README's pictures anew, from the tab and from make demo, in Chromium
 	scripts/tools >/dev/null
-	scripts/web
 	rm -f target/screenshots/*
-	cargo test $(TESTS) --test tests web::picture -- --ignored
-	$(NODE) web/demo.js --listen 127.0.0.1:8766 & demo=$$!; trap 'kill $$demo' EXIT; \
-		BASE_URL=http://127.0.0.1:8766 cargo test $(TESTS) --test tests control_room::pictures -- --ignored
+	scripts/web
+	$(NODE) web/demo.js --listen 127.0.0.1:8790 >/dev/null & trap "kill $$!" EXIT; \
+		BASE_URL=http://127.0.0.1:8790 cargo test $(TESTS) --test tests picture -- --ignored
 	cp target/screenshots/tab.png tests/tab.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \

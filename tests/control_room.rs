@@ -2,7 +2,7 @@
 
 use crate::browser::{Browser, NAMES};
 use crate::contract::server;
-use crate::support::{Host, Process};
+use crate::support::{Host, PATIENCE, Process};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 /// A prefix that the ingress strips from a path.
 const PREFIX: &str = "/sub/path";
@@ -125,7 +125,7 @@ async fn deployment(refusal: Option<StatusCode>) -> (Arc<Mutex<Replicas>>, Strin
 }
 
 #[tokio::test]
-async fn every_panel_shows_its_answer() {
+async fn every_panel_shows_its_answer_and_everyone_can_use_the_page() {
     let (_replicas, address) = deployment(None).await;
     let page = Browser::open(&format!("http://{address}"), "story").await;
     page.see_alive(1).await;
@@ -165,6 +165,25 @@ async fn every_panel_shows_its_answer() {
     let elsewhere = "return performance.getEntriesByType('resource').map(it => it.name)
         .filter(it => new URL(it).origin !== location.origin)";
     assert_eq!(page.run(elsewhere).await, json!([]));
+
+    page.inject("fail").await;
+    page.see("i.failing").await;
+    for width in [1200, 360] {
+        page.resize(width, 1000).await;
+        for scheme in ["light", "dark"] {
+            page.prefer(scheme).await;
+            for open in [false, true] {
+                if open {
+                    page.click("[value=quit]").await;
+                    page.see("#confirm[open]").await;
+                }
+                page.audit(&format!("{scheme} at {width}")).await;
+                if open {
+                    page.click("#confirm button:not([value=yes])").await;
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -250,6 +269,8 @@ async fn behind_a_sign_in_cookies_may_pin_the_page_and_it_says_so() {
 #[ignore = "make pictures runs it"]
 async fn pictures() {
     let (api, _host) = server().await;
+    let served = async { while api.try_send("GET", "/health").await.is_err() {} };
+    timeout(PATIENCE, served).await.expect("make demo");
     let page = Browser::open(api.url(), "pictures").await;
     page.resize(920, 470).await;
     page.see(".lane:nth-child(3) i.alive:nth-last-child(20)").await;
@@ -304,20 +325,8 @@ async fn tabs_share_the_connections_of_their_browser() {
 }
 
 #[tokio::test]
-async fn one_replica_alone_is_started_again_by_hand() {
-    let mut replica = Process::start(&mut Process::command());
-    let page = Browser::open(&format!("http://{}", replica.address), "alone").await;
-    page.see("i.alive").await;
-    page.click("[value=quit]").await;
-    page.read("#effect", "Nobody restarts this one.").await;
-    page.click("[value=yes]").await;
-    page.read("#live", "Nobody answers: start it again with make run").await;
-    assert_eq!(replica.end().await.0, Some(0));
-}
-
-#[tokio::test]
 async fn a_page_of_another_origin_cannot_inject_a_fault_and_its_own_can() {
-    let replica = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "1"));
+    let mut replica = Process::start(Process::command().env("SPIN_VARIABLE_MAX_WAITS", "1"));
     let url = format!("http://{}", replica.address);
     let elsewhere = serve(async |_| empty(StatusCode::OK)).await;
     let page = Browser::open(&format!("http://{elsewhere}/"), "elsewhere").await;
@@ -339,6 +348,12 @@ async fn a_page_of_another_origin_cannot_inject_a_fault_and_its_own_can() {
     page.read("#wait ul", "200 OK").await;
     page.inject("fail").await;
     page.see("i.failing").await;
+
+    page.click("[value=quit]").await;
+    page.read("#effect", "Nobody restarts this one.").await;
+    page.click("[value=yes]").await;
+    page.read("#live", "Nobody answers: start it again with make run").await;
+    assert_eq!(replica.end().await.0, Some(0));
 }
 
 #[tokio::test]
@@ -358,33 +373,5 @@ async fn the_page_works_below_a_prefix_and_with_credentials_in_its_address() {
         let document =
             "return (await (await fetch(document.querySelector('footer a'))).json()).openapi";
         assert_eq!(page.run(document).await, "3.1.0");
-    }
-}
-
-#[tokio::test]
-async fn everyone_can_use_the_page() {
-    let (_replicas, address) = deployment(None).await;
-    let page = Browser::open(&format!("http://{address}"), "audit").await;
-    page.see("i.alive").await;
-    for panel in ["parity", "wait", "health"] {
-        page.click(&format!("#{panel} button:not(.copy)")).await;
-    }
-    page.inject("fail").await;
-    page.see("i.failing").await;
-    for width in [1200, 360] {
-        page.resize(width, 1000).await;
-        for scheme in ["light", "dark"] {
-            page.prefer(scheme).await;
-            for open in [false, true] {
-                if open {
-                    page.click("[value=quit]").await;
-                    page.see("#confirm[open]").await;
-                }
-                page.audit(&format!("{scheme} at {width}")).await;
-                if open {
-                    page.click("#confirm button:not([value=yes])").await;
-                }
-            }
-        }
     }
 }
