@@ -100,9 +100,12 @@ export class Kubernetes {
 		return () => this.#listeners.delete(listener);
 	}
 
-	/** The replica in a pod, if it listens. */
-	replicaOf({ status }) {
-		return this.replicas.get(status?.podIP);
+	/**
+	 * The replica in a pod, if it listens.
+	 * @param {Pod} pod
+	 */
+	replicaOf(pod) {
+		return this.replicas.get(pod.status?.podIP ?? '');
 	}
 
 	async close() {
