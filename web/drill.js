@@ -8,7 +8,7 @@ import { CAN_WAIT } from './replica.js';
 /** Clients that ask for /parity, those that ask for /wait, and those of a flood for each replica: more than its instances. */
 const CLIENTS = 4;
 const WAITING = CAN_WAIT ? 12 : 0;
-const FLOODING = 40;
+const FLOODING = 30;
 /** How long a client pauses after each answer on average, and how long a /wait takes, in seconds. */
 const PAUSE = 0.2;
 const WAIT = 5;
