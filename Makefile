@@ -1,7 +1,8 @@
 # The host has a profile of its own (Cargo.toml). It is built into target/, as the components are, since spin.toml
 # and others name that folder, whatever CARGO_TARGET_DIR says.
 HOST = --locked --profile host --target-dir target
-TESTS = --locked --profile tests -p spin-on-k8s -p spin-on-k8s-host -p lifeline
+PROFILE ?= tests
+TESTS = --locked --profile $(PROFILE) -p spin-on-k8s -p spin-on-k8s-host -p lifeline
 # Node suspends a component, and loads webernetes, only when it is told to.
 NODE = target/venv/bin/node --experimental-wasm-jspi --import ./web/resolve.js
 unexport CARGO_BUILD_TARGET
@@ -47,7 +48,7 @@ test: components ## Run all tests, and install the tools that they need
 test-release: components ## Run the tests that build a release, again and elsewhere
 	skip=$$(scripts/tools) && cargo test $(TESTS) --test tests release:: -- $$skip
 
-test-faults: components ## Run the full-size tests, which need the machine to themselves (SOAK=10 for ten times as long)
+test-faults: components ## Run the full-size tests, which need the machine to themselves (SOAK=10: longer; PROFILE=host: optimized)
 	cargo test $(TESTS) --test tests faults:: -- --test-threads 1 --nocapture
 
 test-contract: components ## Test the server at BASE_URL against the contract; DESTRUCTIVE=1 also fails and quits it
