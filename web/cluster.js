@@ -49,7 +49,12 @@ export class Kubernetes {
 	 * @param {boolean} [isStepped] whether its clock stands still, and is stepped
 	 */
 	constructor(objects, modules, isStepped = false) {
-		this.objects = objects.filter(({ kind }) => MODELLED.has(kind)).map((object) => inNamespace(object));
+		const modelled = objects.filter(({ kind }) => MODELLED.has(kind)).map(inNamespace);
+		// kubectl expects a namespace to exist.
+		const namespaces = new Set(modelled.map(({ metadata }) => metadata.namespace));
+		for (const { kind, metadata } of modelled) if (kind === 'Namespace') namespaces.delete(metadata.name);
+		namespaces.delete('default');
+		this.objects = [...Array.from(namespaces, (name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })), ...modelled];
 		this.ignored = objects.filter(({ kind }) => !MODELLED.has(kind)).map(({ kind }) => kind);
 		this.deployment = this.objects.find(({ kind }) => kind === 'Deployment');
 		this.deployment.spec.replicas ??= 1;
@@ -134,15 +139,17 @@ export class Kubernetes {
 	async #run(context) {
 		const {
 			env,
+			container: { apiContainer },
 			pod: { ip, name },
 		} = context;
+		if (this.replicas.has(ip)) return context.waitUntilKilled(); // a sidecar, which has no part in this
 		const log = this.logs.get(name) ?? [];
 		this.logs.set(name, log);
 		const replica = new Replica(this.modules, variablesOf(env, name), Number(env.get('SPIN_MAX_INSTANCE_COUNT') ?? Infinity) / SCALE, this.clock, (text) => {
 			log.push(text);
 			log.splice(0, log.length - 100);
 		});
-		context.listenHttp(portOf(env), (_, { method, url, host, header }) => answerText(replica, { method, url, host, header }));
+		context.listenHttp(portOf(env, apiContainer), (_, { method, url, host, header }) => answerText(replica, { method, url, host, header }));
 		this.replicas.set(ip, replica);
 		const killed = context.waitUntilKilled();
 		const code = await Promise.race([replica.ended.then(() => 0), killed]);
@@ -153,7 +160,7 @@ export class Kubernetes {
 }
 
 /** An object with a namespace, as kubectl gives it one. */
-const inNamespace = (object) => ({ ...object, metadata: { namespace: 'default', ...object.metadata } });
+const inNamespace = (object) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata?.namespace ?? 'default' } });
 
 /** Spin's variables, which take their values from the environment, where their names are in capitals. */
 function variablesOf(env, hostname) {
@@ -164,7 +171,8 @@ function variablesOf(env, hostname) {
 	return variables;
 }
 
-const portOf = (env) => Number(/\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '')?.[0] ?? 80);
+/** The port of its own that a container listens on, as Spin is told, or else its first one. */
+const portOf = (env, { ports = [] }) => Number(/\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '')?.[0] ?? ports[0]?.containerPort ?? 80);
 
 /** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
 async function answerText(replica, { method, url, host, header }) {

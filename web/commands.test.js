@@ -75,6 +75,18 @@ test('a forecast is a table, and fails if a request is lost', async () => {
 	assert.match(bad.stdout, /\n[1-9]\d* requests were lost\.\n$/);
 });
 
+test('a Deployment of somebody else needs neither a Service, nor Spin’s settings, and may have a sidecar', async () => {
+	const probe = '{ httpGet: { path: /health, port: web }, periodSeconds: 2 }';
+	const container = `{ name: shop, image: "registry.test:5000/shop", ports: [{ name: web, containerPort: 8080 }], readinessProbe: ${probe} }`;
+	const pods = `{ metadata: { labels: { app: shop } }, spec: { containers: [${container}, { name: proxy, image: proxy }] } }`;
+	const theirs = `{ apiVersion: apps/v1, kind: Deployment, metadata: { name: shop, namespace: team }, spec: { replicas: 2, selector: { matchLabels: { app: shop } }, template: ${pods} } }`;
+	const { code, stdout, stderr } = await run('forecast', ['-'], theirs);
+	assert.equal(code, 1, stderr);
+	const [, unready, replaced] = /\nfail +(\S+) s +(\S+) /.exec(stdout) ?? [];
+	assert.ok(Number(unready) < 9 && replaced === '-', stdout);
+	assert.match(stdout, /\nquit +\d.*\n/);
+});
+
 test('what cannot work is said in one line', async (context) => {
 	const server = createServer().listen(0, '127.0.0.1');
 	context.after(() => server.close());

@@ -32,17 +32,22 @@ export function load(path) {
 }
 
 /**
- * The Service of this repository, and the objects of a manifest, among them one Deployment that a cluster would take.
+ * The objects of a manifest, among them one Deployment that a cluster would take, and a Service of its pods.
  * @param {string} path
  */
 export function loadDeployment(path = root('k8s/deployment.yaml')) {
-	const objects = load(path);
-	const deployments = objects.filter((object) => object?.kind === 'Deployment');
+	const objects = load(path).filter((object) => object?.kind);
+	const deployments = objects.filter(({ kind }) => kind === 'Deployment');
 	if (deployments.length !== 1) throw new Error(`${deployments.length} Deployments, where there has to be one`);
-	const { replicas = 1, template } = deployments[0].spec ?? {};
+	const [{ metadata, spec: { replicas = 1, template = {} } = {} }] = deployments;
 	if (!(Number.isInteger(replicas) && replicas >= 0 && replicas <= MOST)) throw new Error(`replicas: ${replicas} is not a whole number from 0 to ${MOST}`);
-	if (!template?.spec?.containers?.[0]?.image) throw new Error('the Deployment has no container with an image');
-	return [...objects.filter((object) => object?.kind), ...(objects.some(({ kind }) => kind === 'Service') ? [] : load(root('k8s/service.yaml')))];
+	if (!template.spec?.containers?.[0]?.image) throw new Error('the Deployment has no container with an image');
+	if (objects.some(({ kind }) => kind === 'Service')) return objects;
+	const { name, namespace } = metadata ?? {};
+	return [
+		...objects,
+		{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { selector: template.metadata?.labels, ports: [{ port: 80 }] } },
+	];
 }
 
 /** Ends the process with one line on standard error. @returns {never} */
