@@ -43,6 +43,7 @@ export class Drill {
 	#kubernetes;
 	#ingress;
 	isOver = false;
+	#isStarted = false;
 	#count = rowOf('');
 	#stopped = Promise.withResolvers();
 
@@ -61,9 +62,9 @@ export class Drill {
 	get #spec() {
 		return this.#kubernetes.deployment.spec;
 	}
-	/** Whether all replicas are ready, and none has failed. */
+	/** Whether no fault has left anything: all replicas are ready, or never were, and none has failed. */
 	get isHealthy() {
-		return this.#areAllReady && !this.#pods.some((pod) => this.#kubernetes.replicaOf(pod)?.isFailed);
+		return !this.#isStarted || (this.#areAllReady && !this.#pods.some((pod) => this.#kubernetes.replicaOf(pod)?.isFailed));
 	}
 
 	get #ready() {
@@ -99,6 +100,7 @@ export class Drill {
 	/** Keeps requests coming, from when all replicas are ready and the ingress knows. */
 	async start() {
 		await this.#until(Infinity, () => this.#areAllReady);
+		this.#isStarted = true;
 		await this.#sleep(PROPAGATION);
 		for (let client = 0; client < CLIENTS; client++) this.#ask('/parity?int=7', (PAUSE * client) / CLIENTS);
 		for (let client = 0; client < WAITING; client++) this.#ask('/wait', (WAIT * client) / WAITING);
