@@ -28,9 +28,9 @@ const { files } = await transpile('target/wasm32-wasip2/release/spin_on_k8s.wasm
 	asyncImports: ['wasi:io/poll@0.2.6#[method]pollable.block'],
 	asyncExports: ['wasi:http/incoming-handler@0.2.0#handle'],
 });
-for (const [file, bytes] of Object.entries(files)) await writeFile(`${COMPONENT}/${file}`, bytes);
-const glue = readFileSync(`${COMPONENT}/replica.js`, 'utf8');
-await writeFile(`${COMPONENT}/replica.js`, `// @ts-nocheck\n${glue}`);
+for (const [file, bytes] of Object.entries(files)) {
+	await writeFile(`${COMPONENT}/${file}`, file.endsWith('.js') ? `// @ts-nocheck\n${Buffer.from(bytes)}` : bytes);
+}
 
 const texts = Object.fromEntries(['deployment', 'service', 'ingress'].map((name) => [`${name}.yaml`, readFileSync(`k8s/${name}.yaml`, 'utf8')]));
 const objects = Object.values(texts).flatMap((text) => Array.from(parseAllDocuments(text), (document) => document.toJS()));

@@ -77,7 +77,8 @@ export class Kubernetes {
 	}
 
 	/** As kubectl apply does. */
-	async apply(objects) {
+	async apply(manifest) {
+		const objects = manifest.map(inNamespace);
 		await this.cluster.apply(objects);
 		this.deployment = objects.find(({ kind }) => kind === 'Deployment') ?? this.deployment;
 	}

@@ -151,6 +151,12 @@ export class Drill {
 		return Promise.race([drill(), this.#stopped.promise]);
 	}
 
+	/** Writes into a row, as `name`, after how many seconds something held, if it did until `end`. */
+	async #note(row, name, start, end, holds) {
+		const at = await this.#until(end, holds);
+		if (at !== undefined) row[name] = at - start;
+	}
+
 	/** Waits out a fault for as long as probes, hooks and back-off can take, and notes when what held. */
 	async #heal(row, victims, isReplaced, pause = 0) {
 		const {
@@ -160,17 +166,13 @@ export class Drill {
 		const patience = [startupProbe, readinessProbe, livenessProbe].map(patienceOf);
 		const start = this.#now;
 		const end = start + Math.max(...patience) + (terminationGracePeriodSeconds + PATIENCE) * victims.length + pause;
-		const note = async (name, holds) => {
-			const at = await this.#until(end, holds);
-			if (at !== undefined) row[name] = at - start;
-		};
 		const current = ({ metadata: { name } }) => this.#kubernetes.pods.get(name);
 		const isUp = (pod) => pod !== undefined && isReady(pod);
 		await Promise.all([
-			note('unready', () => !victims.every((victim) => isUp(current(victim)))),
-			note('replaced', () => victims.every((victim) => isReplaced(victim, current(victim)))),
+			this.#note(row, 'unready', start, end, () => !victims.every((victim) => isUp(current(victim)))),
+			this.#note(row, 'replaced', start, end, () => victims.every((victim) => isReplaced(current(victim)))),
 		]);
-		if (row.unready !== undefined) await note('ready', () => this.#areAllReady);
+		if (row.unready !== undefined) await this.#note(row, 'ready', start, end, () => this.#areAllReady);
 	}
 
 	/** POST /fail or /quit, to a replica that has not failed, and has been restarted least. */
@@ -180,7 +182,7 @@ export class Drill {
 		const replica = victim && this.#kubernetes.replicaOf(victim);
 		if (!replica) return; // They all went down just now.
 		const restarts = restartsOf(victim);
-		const healed = this.#heal(row, [victim], (_, now) => !now || restartsOf(now) > restarts, pauseAfter(restarts));
+		const healed = this.#heal(row, [victim], (now) => !now || restartsOf(now) > restarts, pauseAfter(restarts));
 		await replica.answer(requestOf(`/${row.fault}`, 'POST')).catch(() => {}); // It has just ended by itself.
 		await healed;
 	}
@@ -207,8 +209,7 @@ export class Drill {
 		await this.#kubernetes.patch({ spec: { replicas: row.replicas } });
 		this.#spec.replicas = row.replicas;
 		const start = this.#now;
-		const at = await this.#until(start + 60, () => this.#areAllReady);
-		if (at !== undefined) row.ready = at - start;
+		await this.#note(row, 'ready', start, start + 60, () => this.#areAllReady);
 	}
 
 	/** More clients than the replicas have instances ask for /wait: once, or for as long as a flood takes, in seconds. */
@@ -221,12 +222,11 @@ export class Drill {
 		for (let client = 0; client < crowd; client++) this.#crowd(client / crowd, last);
 		const { terminationGracePeriodSeconds = 30 } = this.#spec.template.spec;
 		const end = start + duration + terminationGracePeriodSeconds + pauseAfter(Math.max(0, ...this.#pods.map(restartsOf)));
-		const note = async (name, end, holds) => {
-			const at = await this.#until(end, holds);
-			if (at !== undefined) row[name] = at - start;
-		};
-		await Promise.all([note('unready', start + duration, () => !this.#areAllReady), note('replaced', end, () => restarts() > before)]);
-		if (row.unready !== undefined) await note('ready', end + 60, () => this.#areAllReady);
+		await Promise.all([
+			this.#note(row, 'unready', start, start + duration, () => !this.#areAllReady),
+			this.#note(row, 'replaced', start, end, () => restarts() > before),
+		]);
+		if (row.unready !== undefined) await this.#note(row, 'ready', start, end + 60, () => this.#areAllReady);
 	}
 
 	/** One client of a flood. After a refusal it pauses for a second, the least that Retry-After asks for. */
@@ -237,7 +237,7 @@ export class Drill {
 	}
 }
 
-const isGone = (_, now) => now === undefined;
+const isGone = (now) => now === undefined;
 
 /** How long a probe can take until it has failed, or succeeded again, in seconds. */
 const patienceOf = (probe) => (probe ? (probe.initialDelaySeconds ?? 0) + (probe.periodSeconds ?? 10) * ((probe.failureThreshold ?? 3) + 2) : 0);

@@ -9,7 +9,7 @@ import { compile } from './replica.js';
 const MOST = 100;
 
 /** A file of this repository. */
-export const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 let modules;
 /** The component's modules, compiled once. */
@@ -22,7 +22,7 @@ export function component() {
  * The objects of a manifest; `-` is standard input. Throws what is wrong with it.
  * @param {string} path
  */
-export function load(path) {
+function load(path) {
 	const documents = parseAllDocuments(readFileSync(path === '-' ? 0 : path, 'utf8'));
 	return Array.from(documents).flatMap((document) => {
 		const [error] = document.errors;

@@ -31,9 +31,9 @@ export async function store() {
 	if (page) await cache.put('./', page);
 }
 
-/** Removes the files of other versions. */
-export async function forgetOthers() {
-	const others = (await caches.keys()).filter((name) => name.startsWith(`${ROOT}#`) && name !== CACHE);
+/** Removes what is stored, but for the files of one version: by default, of this one. */
+export async function forgetOthers(kept = CACHE) {
+	const others = (await caches.keys()).filter((name) => name.startsWith(`${ROOT}#`) && name !== kept);
 	await Promise.all(others.map((name) => caches.delete(name)));
 }
 
@@ -62,5 +62,5 @@ export async function giveWay() {
 	if (!response || response.status >= 500) return;
 	if (response.ok && (await response.text()).includes(MARKER)) return;
 	await registration.unregister();
-	await Promise.all((await caches.keys()).filter((name) => name.startsWith(`${ROOT}#`)).map((name) => caches.delete(name)));
+	await forgetOthers('');
 }

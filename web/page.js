@@ -55,7 +55,7 @@ const ORIGINAL = numbersOf(manifest);
 
 /** What of `wanted` is not in `base`, as a patch; undefined if all is. Lists differ by name. */
 function difference(base, wanted) {
-	if (wanted === null || typeof wanted !== 'object') return wanted === (base ?? (wanted === null ? null : undefined)) ? undefined : wanted;
+	if (wanted === null || typeof wanted !== 'object') return wanted === (base ?? null) ? undefined : wanted;
 	if (Array.isArray(wanted)) {
 		const items = wanted.map((item) => [
 			item.name,

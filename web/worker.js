@@ -38,7 +38,6 @@ addEventListener('fetch', (/** @type {any} */ event) => {
 // The cluster: it is there as soon as someone needs it.
 
 const deployment = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));
-const { namespace = 'default' } = deployment.metadata;
 
 let modules; // a promise
 let running; // a promise of the cluster that runs, and what belongs to it
@@ -47,7 +46,7 @@ let busy = false;
 const faults = []; // newest first
 
 /** The Deployment with a patch. */
-const patched = (patch) => structuredClone({ ...merge(deployment, patch), metadata: { namespace, ...deployment.metadata } });
+const patched = (patch) => structuredClone(merge(deployment, patch));
 
 async function start(patch) {
 	modules ??= compile(async (name) => (await load(MODULES[name])).arrayBuffer());
