@@ -25,7 +25,7 @@ demo: components ## See it heal in a terminal: a cluster behind 127.0.0.1:8000 (
 MANIFEST ?= k8s/deployment.yaml
 forecast: components ## Forecast what faults cost the users of a Deployment (MANIFEST=FILE), in seconds
 	@scripts/web
-	@$(NODE) web/forecast.js "$(MANIFEST)"
+	@$(NODE) web/forecast-cli.js "$(MANIFEST)" $(ARGS)
 
 build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host

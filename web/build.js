@@ -36,29 +36,62 @@ const texts = Object.fromEntries(['deployment', 'service', 'ingress'].map((name)
 const objects = Object.values(texts).flatMap((text) => Array.from(parseAllDocuments(text), (document) => document.toJS()));
 await writeFile('target/manifests.json', JSON.stringify({ texts, objects }));
 
-const options = /** @type {const} */ ({ bundle: true, minify: true, format: 'esm', target: 'esnext', outdir: OUT, metafile: true, logLevel: 'warning' });
-const core = Object.keys(files).filter((file) => file.endsWith('.wasm'));
-const { metafile } = await build({
-	...options,
-	entryPoints: [...['page.js', 'start.js', 'style.css'].map((file) => `web/${file}`), ...core.map((file) => `${COMPONENT}/${file}`)],
-	entryNames: '[name]-[hash]',
-	loader: { '.wasm': 'copy' },
-});
-/** The names of the files by what they were made from. */
-const names = Object.fromEntries(Object.entries(metafile.outputs).map(([path, { inputs }]) => [basename(Object.keys(inputs).at(-1) ?? ''), basename(path)]));
-const html = readFileSync('web/index.html', 'utf8').replace(/"(page\.js|start\.js|style\.css)"/g, (_, file) => `"${names[file]}"`);
-await writeFile(`${OUT}/index.html`, html);
+/**
+ * Bundles files into OUT under names that say what is in them.
+ * @param {string[]} entryPoints
+ * @param {Record<string, unknown>} define what they find as a global
+ * @param {boolean} [splitting] whether they share what they have in common
+ * @returns {Promise<Record<string, string>>} the names by what they were made from; without their hash, of what is shared
+ */
+async function bundle(entryPoints, define = {}, splitting = false) {
+	const { metafile } = await build({
+		bundle: true,
+		minify: true,
+		splitting,
+		format: 'esm',
+		target: 'esnext',
+		outdir: OUT,
+		metafile: true,
+		logLevel: 'warning',
+		entryPoints,
+		entryNames: '[name]-[hash]',
+		chunkNames: '[name]-[hash]',
+		loader: { '.wasm': 'copy' },
+		define: Object.fromEntries(Object.entries(define).map(([name, value]) => [name, JSON.stringify(value)])),
+	});
+	const outputs = Object.entries(metafile.outputs);
+	return Object.fromEntries(
+		outputs.map(([path, { inputs, entryPoint }]) => [basename(entryPoint ?? (path.endsWith('.wasm') ? Object.keys(inputs)[0] : path)), basename(path)]),
+	);
+}
 
-await build({
-	...options,
-	entryPoints: ['web/worker.js'],
-	define: {
-		PAGE: JSON.stringify(names['page.js']),
-		FILES: JSON.stringify(Object.values(names)),
-		MODULES: JSON.stringify(Object.fromEntries(core.map((file) => [file, names[file]]))),
-		MARKER: JSON.stringify('spin-on-k8s: a cluster in a tab'),
-	},
-});
+const modules = await bundle(
+	Object.keys(files)
+		.filter((file) => file.endsWith('.wasm'))
+		.map((file) => `${COMPONENT}/${file}`),
+);
+const { 'worker.js': worker, ...threads } = await bundle(['web/worker.js', 'web/forecaster.js'], { MODULES: modules }, true);
+const pages = await bundle(
+	['page.js', 'forecast-page.js', 'start.js', 'style.css'].map((file) => `web/${file}`),
+	{ FORECASTER: threads['forecaster.js'] },
+);
+for (const file of ['index.html', 'forecast.html']) {
+	const html = readFileSync(`web/${file}`, 'utf8');
+	await writeFile(
+		`${OUT}/${file}`,
+		html.replace(/"([a-z-]+\.(?:js|css))"/g, (_, name) => `"${pages[name]}"`),
+	);
+}
+
+// The service worker keeps its name, and lists all files, so it is written last.
+const known = {
+	FILES: Object.values({ ...modules, ...threads, ...pages }),
+	PAGES: { './': pages['page.js'], 'forecast.html': pages['forecast-page.js'] },
+	MARKER: 'spin-on-k8s: a cluster in a tab',
+};
+const lists = Object.entries(known).map(([name, value]) => `const ${name}=${JSON.stringify(value)};`);
+await writeFile(`${OUT}/worker.js`, lists.join('') + readFileSync(`${OUT}/${worker}`, 'utf8'));
+await rm(`${OUT}/${worker}`);
 
 // Whatever the umask is, a web server may read them.
 await chmod(OUT, 0o755);

@@ -2,16 +2,23 @@
 // plays the image of a Deployment.
 
 import { BaseImage, Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
-import { Replica } from './replica.js';
+import { BROKEN, Program, SLOW } from './program.js';
+import { SPIN_HEALTH } from './replica.js';
+import { COMPONENT } from './terms.js';
 
 /** What webernetes models, of what a manifest may hold. */
-const MODELLED = new Set(['Deployment', 'Namespace', 'Pod', 'ReplicaSet', 'Service']);
+const MODELLED = new Set(['Deployment', 'Service']);
 
 /**
- * By how much a replica here is smaller than its manifest says, in instances and in waits. V8 has room for some hundred
- * instances, since each of them reserves gigabytes of addresses. Whatever comes when there are more gets 500.
+ * How many instances all replicas of a Deployment may have at once. V8 has room for about a hundred, since each of them
+ * reserves gigabytes of addresses. So a replica here has fewer than its manifest says, and as many waits fewer.
  */
-const SCALE = 20;
+const ROOM = 75;
+/** How many each may have, however many replicas there are: more than users ask for at once. */
+const LEAST = 6;
+
+/** The header in which webernetes' kubelet says which probe asks. */
+const PROBE = 'x-webernetes-health-check';
 
 const MERGE = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 
@@ -35,10 +42,12 @@ export function statusOf({ metadata, status }) {
 export class Kubernetes {
 	/** The pods of the Deployment, by name, the oldest first. @type {Map<string, Pod>} */
 	pods = new Map();
-	/** The replicas that listen, by address. @type {Map<string, Replica>} */
+	/** The replicas that listen, by address. @type {Map<string, Program>} */
 	replicas = new Map();
 	/** What the replicas have logged, by the name of their pod, without the oldest. @type {Map<string, string[]>} */
 	logs = new Map();
+	/** Hears what each probe was answered. */
+	onProbe = (_pod, _isGood) => {};
 	#listeners = new Set();
 	#informers = [];
 
@@ -46,19 +55,18 @@ export class Kubernetes {
 	 * Starts a cluster, and applies `objects`, among them a Deployment.
 	 * @param {any[]} objects parsed manifests
 	 * @param {Map<string, WebAssembly.Module>} modules the component's
+	 * @param {import('./terms.js').Settings} [program] what no manifest says of the program
 	 * @param {boolean} [isStepped] whether its clock stands still, and is stepped
 	 */
-	constructor(objects, modules, isStepped = false) {
+	constructor(objects, modules, program = COMPONENT, isStepped = false) {
 		const modelled = objects.filter(({ kind }) => MODELLED.has(kind)).map(inNamespace);
 		// kubectl expects a namespace to exist.
-		const namespaces = new Set(modelled.map(({ metadata }) => metadata.namespace));
-		for (const { kind, metadata } of modelled) if (kind === 'Namespace') namespaces.delete(metadata.name);
-		namespaces.delete('default');
+		const namespaces = new Set(modelled.map(({ metadata }) => metadata.namespace).filter((name) => name !== 'default'));
 		this.objects = [...Array.from(namespaces, (name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })), ...modelled];
-		this.ignored = objects.filter(({ kind }) => !MODELLED.has(kind)).map(({ kind }) => kind);
 		this.deployment = this.objects.find(({ kind }) => kind === 'Deployment');
 		this.deployment.spec.replicas ??= 1;
 		this.modules = modules;
+		this.program = program;
 		this.cluster = new Cluster();
 		this.clock = this.cluster.clock;
 		if (isStepped) this.cluster.pause();
@@ -66,7 +74,10 @@ export class Kubernetes {
 
 	async start() {
 		const { containers } = this.deployment.spec.template.spec;
-		for (const name of new Set(containers.map(({ image }) => image))) this.cluster.registerImage(this.#image(name));
+		const played = this.container.image;
+		for (const name of new Set([...containers.map(({ image }) => image), versionOf(played, BROKEN), versionOf(played, SLOW)])) {
+			this.cluster.registerImage(this.#image(name));
+		}
 		await this.cluster.init();
 		this.watch('pods', (type, pod) => {
 			if (type === 'delete') this.pods.delete(pod.metadata.name);
@@ -76,17 +87,36 @@ export class Kubernetes {
 		await this.apply(this.objects);
 	}
 
+	/** The container that the component plays: the first with a probe, or else with a port. The others only run. */
+	get container() {
+		return playedOf(this.deployment);
+	}
+
+	/** How many times smaller than its manifest says each replica is. */
+	get #scale() {
+		const { env = [] } = this.container;
+		const most = Number(env.find(({ name }) => name === 'SPIN_MAX_INSTANCE_COUNT')?.value) || this.program.most;
+		return { most, scale: Math.max(1, (most * Math.max(1, this.deployment.spec.replicas)) / ROOM) };
+	}
+	/** How many requests at once a replica has room for. Whatever comes when there are more gets 500. */
+	get room() {
+		const { most, scale } = this.#scale;
+		return Math.min(most, Math.max(LEAST, Math.round(most / scale)));
+	}
+
 	/** As kubectl apply does. */
 	async apply(manifest) {
 		const objects = manifest.map(inNamespace);
-		await this.cluster.apply(objects);
+		await this.cluster.apply(without80(objects)).catch((error) => {
+			throw new Error(error.body?.message ?? error.message); // what the API says, without the HTTP around it
+		});
 		this.deployment = objects.find(({ kind }) => kind === 'Deployment') ?? this.deployment;
 	}
 
 	/** Patches the Deployment, as kubectl patch --type merge does. */
 	async patch(body) {
 		const { name, namespace } = this.deployment.metadata;
-		await this.cluster.api.appsv1.patchNamespacedDeployment({ name, namespace, body }, MERGE);
+		await this.cluster.api.appsv1.patchNamespacedDeployment({ name, namespace, body: without80(body) }, MERGE);
 	}
 
 	/** Deletes a pod, as kubectl delete does. */
@@ -120,69 +150,112 @@ export class Kubernetes {
 		await this.cluster.close();
 	}
 
-	/** The component as an image of that name: Spin's host, for as long as the container runs. */
+	/** The component as an image of that name: a program, for as long as the container runs. */
 	#image(reference) {
-		const [, imageName, imageVersion = 'latest'] = /^(.*?)(?::([^:/]+))?$/.exec(reference);
-		const kubernetes = this;
+		const [, imageName, imageVersion = 'latest'] = splitImage(reference);
+		const run = (context, terminated) => this.#run(context, terminated, imageVersion);
 		return class extends BaseImage {
 			static imageName = imageName;
 			static imageVersion = imageVersion;
 			defaultCommand = ['/'];
+			#terminated = Promise.withResolvers();
 
 			async exec(context, argv) {
-				if (argv[0] !== '/') return super.exec(context, argv);
-				return kubernetes.#run(context);
+				return argv[0] === '/' ? run(context, this.#terminated.promise) : super.exec(context, argv);
+			}
+			signalHandler(_, signal) {
+				if (signal === 'SIGTERM') this.#terminated.resolve(143);
 			}
 		};
 	}
 
-	/** Runs a replica until it ends by itself, with exit code 0, or is killed. */
-	async #run(context) {
+	/** Runs a container until it ends by itself, acts on SIGTERM, or is killed; returns its exit code. */
+	async #run(context, terminated, version) {
 		const {
 			env,
 			container: { apiContainer },
 			pod: { ip, name },
 		} = context;
-		if (this.replicas.has(ip)) return context.waitUntilKilled(); // a sidecar, which has no part in this
+		const killed = context.waitUntilKilled();
+		if (apiContainer.name !== this.container.name) return Promise.race([killed, terminated]);
+		const { start, slow } = this.program;
+		const started = start || version === SLOW ? this.clock.wait((version === SLOW ? slow : start) * 1000) : undefined;
+		const code = await Promise.race([started, killed, terminated]);
+		if (code !== undefined) return code;
+
 		const log = this.logs.get(name) ?? [];
 		this.logs.set(name, log);
-		const replica = new Replica(this.modules, variablesOf(env, name), Number(env.get('SPIN_MAX_INSTANCE_COUNT') ?? Infinity) / SCALE, this.clock, (text) => {
+		const { scale } = this.#scale;
+		const replica = new Program(this.program, this.modules, variablesOf(env, name, scale), this.room, this.clock, (text) => {
 			log.push(text);
 			log.splice(0, log.length - 100);
 		});
-		context.listenHttp(portOf(env, apiContainer), (_, { method, url, host, header }) => answerText(replica, { method, url, host, header }));
+		if (version === BROKEN) await replica.break();
+		for (const port of portsOf(env, apiContainer)) context.listenHttp(port, (_, request) => this.#answer(name, replica, request));
 		this.replicas.set(ip, replica);
-		const killed = context.waitUntilKilled();
-		const code = await Promise.race([replica.ended.then(() => 0), killed]);
+		terminated.then(() => replica.terminate());
+		const ended = await Promise.race([replica.ended, killed]);
 		if (this.replicas.get(ip) === replica) this.replicas.delete(ip);
 		replica.end();
-		return code;
+		return ended;
+	}
+
+	/** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
+	async #answer(name, replica, { method, url, host, header }) {
+		const headers = Object.entries(header).flatMap(([name, values]) => values.map((value) => [name.toLowerCase(), value]));
+		const isProbe = headers.some(([name]) => name === PROBE);
+		const answer = await replica.answer({
+			method,
+			// Whatever path somebody's program has for it.
+			target: isProbe && url.pathname !== SPIN_HEALTH ? '/health' : url.pathname + url.search,
+			authority: host,
+			headers: headers.filter(([name]) => name !== 'accept-encoding'),
+		});
+		if (isProbe) this.onProbe(name, answer.status < 400);
+		return {
+			status: answer.status,
+			header: Object.fromEntries(answer.headers.map(([name, value]) => [name, [value]])),
+			body: (await answer.body?.text()) ?? '',
+		};
 	}
 }
+
+/** The container of a Deployment that the component plays. */
+export function playedOf({ spec }) {
+	const { containers } = spec.template.spec;
+	return (
+		containers.find(({ startupProbe, readinessProbe, livenessProbe }) => startupProbe || readinessProbe || livenessProbe) ??
+		containers.find(({ ports }) => ports?.length) ??
+		containers[0]
+	);
+}
+
+/** The whole of an image's name, its name, and its tag or the digits of its digest. */
+const splitImage = (reference) => /^(.*?)(?::([^:/]+))?$/.exec(reference);
+
+/** The name of another version of an image. */
+export const versionOf = (reference, version) => `${splitImage(reference)?.[1].replace(/@.*/, '')}:${version}`;
+
+/** Objects with another port in place of 80, since webernetes 0.3.5 refuses probes of it: a URL does not spell it out. */
+const without80 = (objects) => JSON.parse(JSON.stringify(objects, (key, value) => (/^(containerP|p)ort$/.test(key) && Number(value) === 80 ? 65_080 : value)));
 
 /** An object with a namespace, as kubectl gives it one. */
 const inNamespace = (object) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata?.namespace ?? 'default' } });
 
 /** Spin's variables, which take their values from the environment, where their names are in capitals. */
-function variablesOf(env, hostname) {
+function variablesOf(env, hostname, scale) {
 	const variables = { chaos_token: '', max_waits: '0', hostname };
 	for (const [name, value] of env) variables[name.toLowerCase()] = value;
 	variables.hostname = hostname;
-	variables.max_waits = String(Math.ceil(Number(variables.max_waits) / SCALE));
+	variables.max_waits = String(Math.ceil(Number(variables.max_waits) / scale));
 	return variables;
 }
 
-/** The port of its own that a container listens on, as Spin is told, or else its first one. */
-const portOf = (env, { ports = [] }) => Number(/\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '')?.[0] ?? ports[0]?.containerPort ?? 80);
-
-/** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
-async function answerText(replica, { method, url, host, header }) {
-	const headers = Object.entries(header).flatMap(([name, values]) => values.map((value) => [name.toLowerCase(), value]));
-	const answer = await replica.answer({
-		method,
-		target: url.pathname + url.search,
-		authority: host,
-		headers: headers.filter(([name]) => name !== 'accept-encoding'),
-	});
-	return { status: answer.status, header: Object.fromEntries(answer.headers.map(([name, value]) => [name, [value]])), body: (await answer.body?.text()) ?? '' };
+/** The ports that a container listens on: as Spin is told, or else all that its manifest names. */
+function portsOf(env, { ports = [], startupProbe, readinessProbe, livenessProbe }) {
+	const told = /\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '');
+	if (told) return [Number(told[0])];
+	const asked = [startupProbe, readinessProbe, livenessProbe].map((probe) => Number((probe?.httpGet ?? probe?.tcpSocket)?.port));
+	const known = new Set([...ports.map(({ containerPort }) => containerPort), ...asked.filter(Boolean)]);
+	return known.size ? known : [80];
 }

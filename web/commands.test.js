@@ -62,29 +62,13 @@ test('the demo serves, prints events, heals, and ends at a signal', async (conte
 	assert.deepEqual(await once(demo, 'exit'), [0, null]);
 });
 
-test('a forecast is a table, and fails if a request is lost', async () => {
-	const good = await run('forecast', ['-'], manifest);
-	assert.equal(good.code, 0, good.stderr);
-	const rows = good.stdout.trim().split('\n');
-	assert.deepEqual(
-		rows.map((row) => row.split(' ', 1)[0]),
-		['fault', 'fail', 'quit', 'restart', 'delete', 'flood'],
-	);
-	const bad = await run('forecast', ['-'], manifest.replace('seconds: 7', 'seconds: 0').replace('  replicas: 3\n', ''));
-	assert.equal(bad.code, 1, bad.stderr);
-	assert.match(bad.stdout, /\n[1-9]\d* requests were lost\.\n$/);
-});
-
-test('a Deployment of somebody else needs neither a Service, nor Spin’s settings, and may have a sidecar', async () => {
-	const probe = '{ httpGet: { path: /health, port: web }, periodSeconds: 2 }';
-	const container = `{ name: shop, image: "registry.test:5000/shop", ports: [{ name: web, containerPort: 8080 }], readinessProbe: ${probe} }`;
-	const pods = `{ metadata: { labels: { app: shop } }, spec: { containers: [${container}, { name: proxy, image: proxy }] } }`;
-	const theirs = `{ apiVersion: apps/v1, kind: Deployment, metadata: { name: shop, namespace: team }, spec: { replicas: 2, selector: { matchLabels: { app: shop } }, template: ${pods} } }`;
-	const { code, stdout, stderr } = await run('forecast', ['-'], theirs);
+test('a forecast is a table and what to change, and fails if a request is lost', async () => {
+	const manifest = readFileSync('web/samples/single.yaml', 'utf8');
+	const { code, stdout, stderr } = await run('forecast-cli', ['-', '--answer', '0.2', '--term', 'finishes'], manifest);
 	assert.equal(code, 1, stderr);
-	const [, unready, replaced] = /\nfail +(\S+) s +(\S+) /.exec(stdout) ?? [];
-	assert.ok(Number(unready) < 9 && replaced === '-', stdout);
-	assert.match(stdout, /\nquit +\d.*\n/);
+	assert.deepEqual(Array.from(stdout.matchAll(/^A \w+/gm), String), ['A rollout', 'A rollout', 'A replica', 'A replica', 'A rollout', 'A burst', 'A deleted']);
+	assert.match(stdout, /\n- .*Set replicas: 2\. Tried: /);
+	assert.match(stdout, /\nkubectl --namespace default patch deployment wiki --patch '\{"spec":\{"replicas":2\}\}'\n$/);
 });
 
 test('what cannot work is said in one line', async (context) => {
@@ -98,12 +82,12 @@ test('what cannot work is said in one line', async (context) => {
 		['demo', ['--replicas', '-1'], '', /^make: /],
 		['demo', ['--nodes', '3'], '', /^make: Unknown option '--nodes'/],
 		['demo', ['--manifest', '/nowhere.yaml'], '', /^make: \/nowhere\.yaml: ENOENT/],
-		['forecast', ['k8s/ingress.yaml'], '', /^make: k8s\/ingress\.yaml: 0 Deployments, where there has to be one\n$/],
-		['forecast', ['-'], `${manifest}---\n${manifest}`, /^make: -: 2 Deployments/],
-		['forecast', ['-'], '\tkind: Deployment', /^make: -: .* line 1/],
-		['forecast', ['-'], 'kind: Deployment', /^make: -: the Deployment has no container with an image\n$/],
-		['forecast', ['-'], manifest.replace('apps/v1', 'apps/v0'), /^make: .*apps\/v0/],
-		['forecast', ['-'], manifest.replace('replicas: 3', 'replicas: many'), /^make: -: replicas: many is not a whole number/],
+		['forecast-cli', ['k8s/ingress.yaml'], '', /^make: k8s\/ingress\.yaml: there is no Deployment in it, but Ingress\n$/],
+		['forecast-cli', ['-'], 'kind: Deployment', /^make: -: apiVersion/],
+		['forecast-cli', ['-', '--name', 'other'], manifest, /^make: -: no Deployment is called "other", but spin-on-k8s\n$/],
+		['forecast-cli', ['-', '--start', 'soon'], manifest, /^make: start: soon is not a number from 0 to 600 \(make forecast/],
+		['forecast-cli', ['-', '--term', 'waits'], manifest, /^make: term: waits is none of cuts, finishes, ignores \(/],
+		['forecast-cli', ['-'], manifest.replace('name: spin-on-k8s\n', 'name: Spin_on\n'), /^make: .*Spin_on/],
 	])) {
 		const { code, stdout, stderr } = await run(command, args, input);
 		assert.ok(code > 0 && stdout === '' && said.test(stderr) && stderr.split('\n').length === 2, `${args}: ${code} ${stdout} ${stderr}`);

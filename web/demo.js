@@ -28,8 +28,9 @@ if (!address || !/:\d+$/.test(listen)) refuse(`--listen ${listen} is not ADDRESS
 if (replicas !== undefined && !/^\d{1,2}$/.test(replicas)) refuse(`--replicas ${replicas} is not a number of replicas`);
 
 let objects = [];
+let notes = [];
 try {
-	objects = loadDeployment(manifest);
+	({ objects, notes } = loadDeployment(manifest));
 } catch ({ message }) {
 	refuse(`${manifest}: ${message}`);
 }
@@ -57,7 +58,7 @@ server.listen(Number(address.port || 80), address.hostname.replace(/^\[|\]$/g, '
 	console.log(`Serving http://${family === 'IPv6' ? `[${address}]` : address}:${port}`);
 });
 
-if (kubernetes.ignored.length) console.log(`Not modelled here: ${kubernetes.ignored.join(', ')}`);
+for (const note of notes) console.log(note);
 const time = () => new Date().toLocaleTimeString('en-GB');
 kubernetes.watch('events', (_, { type, reason, involvedObject: { kind, name }, message }) => {
 	const cells = [time(), type, reason, `${kind.toLowerCase()}/${name}`, message];

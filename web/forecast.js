@@ -1,71 +1,77 @@
-// Forecasts what faults would cost the users of a Deployment: the drill in virtual time. It takes a manifest, prints
-// the table of `make drill`, and ends with 1 if a request was lost.
+// Forecasts what faults would cost the users of a Deployment: the drill in virtual time.
 
-import { fileURLToPath } from 'node:url';
-import { Kubernetes } from './cluster.js';
+import { Kubernetes, restartsOf } from './cluster.js';
 import { Drill, rowOf } from './drill.js';
 import { Ingress } from './ingress.js';
-import { component, loadDeployment, refuse } from './node.js';
+import { FAULTS, PROGRAM } from './terms.js';
 import { stepUntil } from './time.js';
 
-/** Applies `objects` to a new cluster, and keeps requests coming. Throws if its replicas do not get ready. */
-async function begin(objects) {
-	const kubernetes = new Kubernetes(objects, await component(), true);
+/**
+ * What is forecast: a Deployment and its Service, the component, and how the program behaves that it plays.
+ * @typedef {{ objects: any[], modules: Map<string, WebAssembly.Module>, program?: import('./terms.js').Settings }} Subject
+ */
+
+/** How long replicas may take to get ready at most, in seconds: Kubernetes' own default. */
+const LONGEST = 600;
+
+/** The Deployment among some objects. */
+export const deploymentOf = (objects) => objects.find(({ kind }) => kind === 'Deployment');
+
+/** The faults that can be injected into what `objects` describe. */
+export function faultsFor(objects) {
+	const { replicas } = deploymentOf(objects).spec;
+	return Object.keys(FAULTS).filter((fault) => fault !== 'scale' || replicas > 1);
+}
+
+/** Applies the objects to a new cluster, and keeps requests coming. Throws if its replicas do not get ready. */
+async function begin({ objects, modules, program = PROGRAM }) {
+	const kubernetes = new Kubernetes(structuredClone(objects), modules, program, true);
 	const step = (promise) => stepUntil(kubernetes.clock, promise);
 	await step(kubernetes.start());
 	const warnings = new Set();
 	kubernetes.watch('events', (_, { type, message }) => type === 'Warning' && warnings.add(message));
 	const drill = new Drill(kubernetes, new Ingress(kubernetes));
-	const deadline = kubernetes.deployment.spec.progressDeadlineSeconds ?? 600;
+	const deadline = Math.min(kubernetes.deployment.spec.progressDeadlineSeconds ?? LONGEST, LONGEST);
 	const late = kubernetes.clock.wait(deadline * 1000).then(() => {
 		throw new Error(`its replicas are not ready after ${deadline} s: ${[...warnings].pop() ?? 'no event says why'}`);
 	});
-	await step(Promise.race([drill.start(), late]));
 	late.catch(() => {});
-	return { kubernetes, drill, step };
+	const close = () => {
+		drill.stop();
+		return step(kubernetes.close());
+	};
+	await step(Promise.race([drill.start(), late])).catch(async (error) => {
+		await close();
+		throw error;
+	});
+	return { kubernetes, drill, step, close };
 }
 
-/** Injects faults one after the other into what `objects` describe; returns a row for each. `replicas` is for scaling. */
-export async function forecast(objects, faults, replicas = undefined) {
+/**
+ * Injects faults one after the other, and tells each row as soon as there is one. Throws if the replicas do not get ready.
+ * @param {Subject} subject
+ * @param {string[]} faults
+ * @param {(row: any) => void} [tell]
+ */
+export async function forecast(subject, faults, tell = () => {}, replicas = undefined) {
 	const rows = [];
 	let cluster;
-	for (const fault of faults) {
-		cluster ??= await begin(objects);
-		const { kubernetes, drill, step } = cluster;
-		const row = { ...rowOf(fault), replicas };
+	for (const [index, fault] of faults.entries()) {
+		cluster ??= await begin(subject);
+		const { kubernetes, drill, step, close } = cluster;
+		const { spec } = kubernetes.deployment;
+		const row = { ...rowOf(fault), moments: [], replicas: replicas ?? Math.floor(spec.replicas / 2) };
 		await step(drill.inject(row));
+		const from = (row.at ?? 0) - 3000;
+		row.moments = drill.moments.filter(({ at }) => at > from);
 		rows.push(row);
-		// What has not healed by now never does.
-		if (drill.isHealthy && rows.length < faults.length) continue;
-		drill.stop();
-		await step(kubernetes.close());
+		tell(row);
+		// What has not healed by now never does. And a container that was restarted pauses before it is once more.
+		const isAsBefore = drill.isHealthy && row.replaced !== undefined && fault !== 'scale' && fault !== 'slow' && fault !== 'broken';
+		const isFresh = [...kubernetes.pods.values()].some((pod) => restartsOf(pod) === 0) || fault === faults[index + 1];
+		if (isAsBefore && isFresh && index + 1 < faults.length) continue;
+		await close();
 		cluster = undefined;
 	}
 	return rows;
 }
-
-/** A table of rows, as `make drill` prints them. */
-function print(rows) {
-	const cell = (seconds) => (seconds === undefined ? '-' : `${seconds.toFixed(1)} s`);
-	const line = ([first, ...rest]) => console.log(first.padEnd(8) + rest.map((text) => String(text).padStart(12)).join(''));
-	line(['fault', 'to unready', 'to replaced', 'to ready', 'sent', 'lost', 'bad', 'retried', 'refused']);
-	for (const { fault, unready, replaced, ready, sent, lost, bad, retried, refused } of rows) {
-		line([fault, cell(unready), cell(replaced), cell(ready), sent, lost, bad, retried, refused]);
-	}
-}
-
-async function main(path) {
-	let objects;
-	try {
-		objects = loadDeployment(path);
-	} catch ({ message }) {
-		refuse(`${path}: ${message}`);
-	}
-	const rows = await forecast(objects, ['fail', 'quit', 'restart', 'delete', 'flood']).catch(({ message }) => refuse(message));
-	print(rows);
-	const lost = rows.reduce((sum, row) => sum + row.lost, 0);
-	if (lost) console.log(`${lost} requests were lost.`);
-	process.exitCode = Number(lost > 0);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2]);

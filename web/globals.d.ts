@@ -1,8 +1,9 @@
-// What build.js puts into the worker.
+// What build.js puts into the workers and the pages.
 declare const FILES: string[];
+declare const FORECASTER: string;
 declare const MARKER: string;
 declare const MODULES: Record<string, string>;
-declare const PAGE: string;
+declare const PAGES: Record<string, string>;
 
 // What a service worker has, and a page has not: TypeScript's own types of the two exclude one another.
 declare const registration: ServiceWorkerRegistration;

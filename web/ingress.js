@@ -1,6 +1,8 @@
 // An ingress: it sends each request to one of the Service's endpoints, in turn, as most of them do. (kube-proxy would
 // choose one for each connection.)
 
+import { REFUSED } from './replica.js';
+
 /** How long a change takes until an ingress knows of it, in seconds: 0.2 to 2 s on a real cluster. */
 export const PROPAGATION = 1;
 
@@ -48,13 +50,13 @@ export class Ingress {
 
 	#next(refusing) {
 		const endpoints = this.#endpoints.filter((address) => address !== refusing);
-		if (!endpoints.length) throw new Error('No replica is ready.');
+		if (!endpoints.length) throw new Error('No replica is ready.', { cause: 'none' });
 		return endpoints[this.#turn++ % endpoints.length];
 	}
 
 	async #ask(address, request) {
 		const replica = this.#kubernetes.replicas.get(address);
-		if (!replica) throw new Error('The replica refused the connection.');
+		if (!replica) throw new Error(REFUSED, { cause: 'refused' });
 		return replica.answer(request);
 	}
 }

@@ -8,9 +8,9 @@ import { component, loadDeployment } from './node.js';
 import { stepUntil } from './time.js';
 
 test('what a replica refuses or cuts is sent to another only if it may be, and news takes a second', async () => {
-	const objects = loadDeployment();
+	const { objects } = loadDeployment();
 	objects.find(({ kind }) => kind === 'Deployment').spec.replicas = 2;
-	const kubernetes = new Kubernetes(objects, await component(), true);
+	const kubernetes = new Kubernetes(objects, await component(), undefined, true);
 	const step = (promise) => stepUntil(kubernetes.clock, promise);
 	await step(kubernetes.start());
 	const ingress = new Ingress(kubernetes);

@@ -1,6 +1,7 @@
 // The lessons, in order. `lines` are the beginnings of the lines of k8s/`file` that a lesson is about; they are shown
-// with the comments above and all that is indented below them. A lesson sends `{ patch, fault }` to the cluster, or
-// asks a path of it. Patches list their keys in the order of the manifest, as the form does.
+// with the comments above and all that is indented below them. A lesson sends `{ patch, program, fault }` to the cluster,
+// or asks a path of it; `program` is what the program does by from the component (see terms.js). Patches list their keys
+// in the order of the manifest, as the form does.
 
 import manifests from '../target/manifests.json' with { type: 'json' };
 
@@ -69,6 +70,48 @@ export const LESSONS = [
 		see: 'A second ReplicaSet grows as the first one shrinks. Three pods with new names get ready, one after the other. The old ones are `Terminating` for the 7 s that the next lesson is about. Lost: 0.',
 	},
 	{
+		id: 'bad-version',
+		title: 'A bad version',
+		text: [
+			'A new version may not work at all. A pod that never becomes ready gets no requests; and until a new pod is ready, no old one has to go. So the rollout stalls, and users notice nothing.',
+			'After `progressDeadlineSeconds`, 600 by default, the Deployment reports that it makes no progress. Nothing goes back by itself. The button rolls out a version whose `/health` fails from the start, and undoes that after 30 s.',
+		],
+		file: 'deployment.yaml',
+		lines: ['strategy:', 'readinessProbe:'],
+		patch: {},
+		fault: 'broken',
+		button: 'Roll out a broken version',
+		see: 'A fourth pod, which runs but stays `0/1`, while the three old ones keep answering. Lost: 0. Bad: 0.',
+	},
+	{
+		id: 'all-at-once',
+		title: 'A bad version, all at once',
+		text: [
+			'`maxUnavailable: 3` allows all three pods to be missing during a rollout. That is quick. But the old pods are gone before anyone knows whether the new ones work.',
+			'The button starts three fresh pods with it, rolls out the broken version, and undoes that after 30 s.',
+		],
+		file: 'deployment.yaml',
+		lines: ['strategy:'],
+		patch: { spec: { strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 3 } } } },
+		fault: 'broken',
+		button: 'Roll out, all at once',
+		see: 'An outage: once the old pods have ended, everything is lost until the rollout is undone and a pod is ready again.',
+	},
+	{
+		id: 'recreate',
+		title: 'Recreate',
+		text: [
+			'`strategy.type: Recreate` ends all old pods before it starts a new one. It is meant for programs that cannot run twice, such as those that lock a volume.',
+			'Even a version that works costs an outage then: from when the old pods leave the Service until the new ones are ready. The button restarts all pods that way.',
+		],
+		file: 'deployment.yaml',
+		lines: ['strategy:'],
+		patch: { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } },
+		fault: 'restart',
+		button: 'Restart all, with Recreate',
+		see: 'No line below any lane for about ten seconds, and all requests of that time are lost.',
+	},
+	{
 		id: 'no-pre-stop',
 		title: 'No time to finish',
 		text: [
@@ -81,6 +124,21 @@ export const LESSONS = [
 		fault: 'restart',
 		button: 'Restart all, without preStop',
 		see: 'It is over sooner, but lost is more than 0: the waits that were in flight whenever a pod stopped, and the requests still arriving.',
+	},
+	{
+		id: 'drain',
+		title: 'Finish or be cut',
+		text: [
+			'When a pod has to go, three things happen. `preStop` runs, and the program knows nothing yet. Then it gets SIGTERM: it may refuse new requests and finish those in flight, which is called draining, or just end, as Spin does. When `terminationGracePeriodSeconds` are over, it is killed, whatever it does.',
+			'So a program that drains does not need 7 s of `preStop`. It only needs the 2 s until word has spread, since it refuses what comes later. The button restarts all pods, with a program that drains and 2 s.',
+		],
+		file: 'deployment.yaml',
+		lines: ['terminationGracePeriodSeconds:', 'lifecycle:'],
+		patch: container({ lifecycle: { preStop: { sleep: { seconds: 2 } } } }),
+		program: { term: 'finishes' },
+		fault: 'restart',
+		button: 'Restart all, with a program that drains',
+		see: 'Lost: 0, although `preStop` is over before a `/wait` is. Under “Settings to try”, 2 s of `preStop` for the program that ends at once do lose requests.',
 	},
 	{
 		id: 'probes',
@@ -123,6 +181,36 @@ export const LESSONS = [
 		fault: 'fail',
 		button: 'Fail one, with blind probes',
 		see: 'Never unready, never restarted, and nothing in the events. But bad grows for as long as you watch: the failed replica answers every third request, while all pods are reported ready.',
+	},
+	{
+		id: 'slow-start',
+		title: 'A slow start',
+		text: [
+			'While a program starts, it cannot answer, and liveness fails. If it takes longer to start than liveness is patient, here 12 s, it is restarted, and starts anew: it never gets anywhere.',
+			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. That takes a while; `×5` makes it shorter.',
+		],
+		file: 'deployment.yaml',
+		lines: ['startupProbe:', 'livenessProbe:'],
+		patch: container({ startupProbe: null }),
+		program: { slow: 40 },
+		fault: 'slow',
+		button: 'Roll out a slow version',
+		see: 'The new pod is restarted every 15 s or so, with longer pauses (`CrashLoopBackOff`), and never becomes ready. Lost: 0, since the old pods stay.',
+	},
+	{
+		id: 'startup-probe',
+		title: 'A startup probe',
+		text: [
+			'A `startupProbe` holds the other two back until it has succeeded once. It may be as patient as the slowest start needs, while liveness stays as strict as it is.',
+			'The same slow version again, this time with a `startupProbe` that asks every second, and gives up after 60.',
+		],
+		file: 'deployment.yaml',
+		lines: ['startupProbe:'],
+		patch: container({ startupProbe: { failureThreshold: 60 } }),
+		program: { slow: 40 },
+		fault: 'slow',
+		button: 'Roll out a slow version, with patience',
+		see: 'The new pod is ready after about 41 s, without a restart.',
 	},
 	{
 		id: 'max-waits',

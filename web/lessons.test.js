@@ -2,20 +2,27 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withPatch } from './findings.js';
 import { forecast } from './forecast.js';
 import { LESSONS } from './lessons.js';
-import { loadDeployment } from './node.js';
-import { merge } from './patch.js';
+import { component, loadDeployment } from './node.js';
+import { COMPONENT } from './terms.js';
 
 /** What each lesson that injects a fault says one will see. */
 const SEEN = {
 	container: ({ replaced, ready, lost }) => replaced < 4 && ready < 6 && lost === 0,
 	replicas: ({ ready, lost }) => ready < 5 && lost === 0,
 	deployment: ({ ready, lost }) => ready > 7 && lost === 0,
+	'bad-version': ({ replaced, lost, bad }) => replaced === undefined && lost === 0 && bad === 0,
+	'all-at-once': ({ lost, sent }) => lost > sent / 3,
+	recreate: ({ ready, lost }) => ready < 13 && lost > 10,
 	'no-pre-stop': ({ lost }) => lost > 0,
+	drain: ({ ready, lost }) => ready < 13 && lost === 0,
 	probes: ({ unready, replaced, ready, bad, lost }) => unready < 7 && replaced > 15 && ready < 24 && bad > 0 && bad < 100 && lost === 0,
 	'no-readiness': ({ replaced, bad }) => replaced > 15 && bad > 100,
 	'blind-probe': ({ unready, replaced, bad }) => unready === undefined && replaced === undefined && bad > 200,
+	'slow-start': ({ replaced, restarts, lost }) => replaced === undefined && restarts > 1 && lost === 0,
+	'startup-probe': ({ replaced, restarts, lost }) => replaced >= 40 && replaced < 46 && restarts === 0 && lost === 0,
 	'max-waits': ({ unready, refused, lost }) => unready === undefined && refused > 1000 && lost === 0,
 	'no-max-waits': ({ unready, lost, sent }) => unready !== undefined && lost > sent / 2,
 	'hasty-liveness': ({ replaced }) => replaced !== undefined,
@@ -28,13 +35,12 @@ test('each lesson leads to what it says', async (context) => {
 		lessons.map(({ id }) => id),
 		Object.keys(SEEN),
 	);
-	for (const { id, patch, fault } of lessons) {
+	const modules = await component();
+	for (const { id, patch, program, fault } of /** @type {any[]} */ (lessons)) {
 		await context.test(id, async () => {
-			const objects = loadDeployment();
-			const index = objects.findIndex(({ kind }) => kind === 'Deployment');
-			const { replicas } = objects[index].spec;
-			objects[index] = merge(objects[index], fault === 'scale' ? {} : patch);
-			const [row] = await forecast(objects, [fault], patch.spec?.replicas ?? replicas);
+			const { objects } = loadDeployment();
+			const subject = { objects: withPatch(objects, fault === 'scale' ? {} : patch), modules, program: { ...COMPONENT, ...program } };
+			const [{ moments, ...row }] = await forecast(subject, [fault], undefined, patch.spec?.replicas);
 			assert.ok(SEEN[id](row), JSON.stringify(row));
 		});
 	}

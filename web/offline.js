@@ -15,11 +15,11 @@ async function get(file) {
 	return response;
 }
 
-/** Gets the page under one of its names, if that is what is served there. */
-async function getPage() {
-	for (const name of ['./', 'index.html']) {
+/** Gets a page under one of its names, if that is what is served there. */
+async function getPage(page) {
+	for (const name of page === './' ? [page, 'index.html'] : [page]) {
 		const response = await fetch(name, { cache: 'no-cache' });
-		if (response.ok && !response.redirected && (await response.clone().text()).includes(PAGE)) return response;
+		if (response.ok && !response.redirected && (await response.clone().text()).includes(PAGES[page])) return response;
 	}
 }
 
@@ -27,8 +27,10 @@ async function getPage() {
 export async function store() {
 	const cache = await caches.open(CACHE);
 	await Promise.all(FILES.map(async (file) => cache.put(file, await get(file))));
-	const page = await getPage();
-	if (page) await cache.put('./', page);
+	for (const name of Object.keys(PAGES)) {
+		const page = await getPage(name);
+		if (page) await cache.put(name, page);
+	}
 }
 
 /** Removes what is stored, but for the files of one version: by default, of this one. */
@@ -45,12 +47,12 @@ export async function load(file) {
 
 /** Answers a request for a file. */
 export async function respond(request) {
-	const file = request.url.slice(ROOT.href.length);
+	const file = request.url.slice(ROOT.href.length).replace(/[?#].*/, '');
 	if (FILES.includes(file)) return load(file);
 	try {
 		return await fetch(request);
 	} catch (error) {
-		const page = request.mode === 'navigate' && (await (await caches.open(CACHE)).match('./'));
+		const page = request.mode === 'navigate' && (await (await caches.open(CACHE)).match(file in PAGES ? file : './'));
 		if (!page) throw error;
 		return page;
 	}

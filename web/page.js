@@ -3,6 +3,7 @@
 import manifests from '../target/manifests.json' with { type: 'json' };
 import { LESSONS } from './lessons.js';
 import { merge } from './patch.js';
+import { Picture } from './picture.js';
 
 const manifest = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));
 const [{ name: CONTAINER }] = manifest.spec.template.spec.containers;
@@ -11,6 +12,8 @@ const FAULTS = {
 	fail: '/fail',
 	quit: '/quit',
 	restart: 'rolling restart',
+	broken: 'broken version',
+	slow: 'slow start',
 	delete: 'deleted pod',
 	scale: 'scale',
 	burst: 'burst of waits',
@@ -27,6 +30,7 @@ const write = (element, text) => {
 	if (element.textContent !== String(text)) element.textContent = text;
 };
 const form = $('form');
+const picture = new Picture($('figure'));
 
 let state; // what the worker said last
 let running; // the experiment that was begun last, from this page: { fault, output, after }
@@ -36,12 +40,14 @@ const post = (command) => worker?.postMessage(command);
 let restarted = ''; // when the browser ended the worker
 
 /** The numbers of a deployment, by the names of the form's fields. */
-function numbersOf({ spec: { replicas, template } }) {
+function numbersOf({ spec: { replicas, strategy, template } }) {
 	const [{ env = [], startupProbe, readinessProbe, livenessProbe, lifecycle }] = template.spec.containers;
 	return {
 		replicas,
+		strategy: strategy.type === 'Recreate' ? strategy.type : `maxUnavailable ${strategy.rollingUpdate.maxUnavailable}`,
 		MAX_WAITS: env.find(({ name }) => name === 'MAX_WAITS')?.value ?? 0,
 		preStop: lifecycle?.preStop?.sleep?.seconds ?? 0,
+		startup: startupProbe ? `${startupProbe.failureThreshold} failures` : '',
 		path: (startupProbe ?? readinessProbe ?? livenessProbe)?.httpGet?.path,
 		readiness: Boolean(readinessProbe),
 		'readiness period': readinessProbe?.periodSeconds,
@@ -92,6 +98,7 @@ function patchOfForm() {
 function fillForm(patch) {
 	for (const [name, value] of Object.entries(numbersOf(merge(manifest, patch)))) {
 		const field = form.elements[name];
+		if (!field) continue; // of a lesson alone
 		if (field.type === 'checkbox') field.checked = value;
 		else field.value = value ?? ORIGINAL[name] ?? 3;
 	}
@@ -103,8 +110,8 @@ function formChanged() {
 		for (const number of ['period', 'threshold']) form.elements[`${kind} ${number}`].disabled = !form.elements[kind].checked;
 	}
 	if (!form.checkValidity()) return write($('#command'), 'Not all numbers are valid.');
-	const patch = JSON.stringify(patchOfForm());
-	write($('#command'), patch === '{}' ? 'kubectl apply -f k8s/deployment.yaml' : `kubectl patch deployment spin-on-k8s --patch '${patch}'`);
+	const patch = patchOfForm();
+	write($('#command'), Object.keys(patch).length ? patchCommand(patch) : 'kubectl apply -f k8s/deployment.yaml');
 }
 
 const NONE = '–';
@@ -117,32 +124,35 @@ function changesOf(patch) {
 }
 
 /** Sends a patch and a fault; `output` will say what comes of it. */
-function inject({ patch, fault }, output) {
+function inject({ patch, program = {}, fault }, output) {
 	if (state.busy) return write(output, 'A fault is already in progress. Wait for the cluster to heal, or start over.');
 	if (!state.canWait && (fault === 'burst' || fault === 'flood')) return write(output, 'This needs /wait, which does not work in this browser.');
 	running = { fault, output, after: state.faults[0]?.id ?? 0 };
 	write(output, 'Starting…');
 	output.scrollIntoView({ block: 'nearest' });
-	post({ patch, fault });
+	post({ patch, program, fault });
 }
 
 const CUT = 'Cut short: the cluster started over.';
 
 /** What ends in each fault: a container, which is restarted in its pod, or the pod. */
-const REPLACED = { restart: 'replaced', delete: 'replaced', scale: 'replaced' };
+const REPLACED = { restart: 'replaced', delete: 'replaced', scale: 'replaced', broken: 'rolled out', slow: 'rolled out' };
 
 /** A row of the table of faults, in words. */
-function describe({ fault, unready, replaced, ready, isInjected, isCut, sent, lost, bad, retried, refused, done }) {
+function describe({ fault, at, unready, replaced, ready, isCut, sent, lost, bad, retried, refused, restarts, done }) {
 	if (isCut) return CUT;
-	if (!isInjected) return 'Getting ready: waiting for all replicas and for traffic.';
+	if (!at) return 'Getting ready: waiting for all replicas and for traffic.';
 	// New pods are not ready at first, which is no news.
 	const end = REPLACED[fault] ?? 'restarted';
-	const times = end === 'replaced' ? { ready } : { unready, [end]: replaced, ready };
+	const times =
+		end === 'replaced' ? { ready } : end === 'rolled out' ? { 'new pod ready': replaced, 'undone, all ready': ready } : { unready, [end]: replaced, ready };
 	const parts = Object.entries(times)
 		.filter(([, time]) => time != null)
 		.map(([what, time]) => `${what} after ${time.toFixed(1)} s`);
 	if (!done) return `${ready != null ? 'Requests in flight are still counted' : 'Under way'}: ${parts.join(', ') || 'nothing seen yet'}.`;
-	for (const what of ['unready', end]) if (what in times && times[what] == null) parts.push(`never ${what}`);
+	for (const what of ['unready', 'new pod ready', end])
+		if (what in times && times[what] == null) parts.push(what === 'new pod ready' ? 'no new pod ready' : `never ${what}`);
+	if (restarts && end === 'rolled out') parts.push(`${restarts} restarts of new containers`);
 	return `Seen: ${parts.join(', ')}. Of ${sent} requests: ${lost} lost, ${bad} bad, ${retried} retried, ${refused} refused.`;
 }
 
@@ -162,6 +172,26 @@ async function ask({ path, times }, output) {
 	const answers = Object.entries(counts).sort();
 	write(output, `Seen: ${times > 1 ? answers.map(([from, count]) => `${from}: ${count}`).join(', ') : answers[0][0]}.`);
 }
+
+const DEPLOYMENT = 'deployment/spin-on-k8s';
+const setImage = (tag) => [`kubectl set image ${DEPLOYMENT} ${CONTAINER}=spin-on-k8s:${tag}`, 'sleep 30', `kubectl rollout undo ${DEPLOYMENT}`];
+/** What injects each fault on a cluster. */
+const COMMANDS = {
+	fail: ['curl -X POST $URL/fail'],
+	quit: ['curl -X POST $URL/quit'],
+	restart: [`kubectl rollout restart ${DEPLOYMENT}`],
+	broken: setImage('broken'),
+	slow: setImage('slow'),
+	scale: [],
+	burst: ['seq 2000 | xargs -P 2000 -I% curl -s $URL/wait'],
+	flood: ['seq 20000 | xargs -P 2000 -I% curl -s $URL/wait'],
+};
+/** What a lesson's button does, as one would do it on a cluster. */
+function commandsOf({ patch = {}, fault, ask }) {
+	if (ask) return [ask.times > 1 ? `for i in $(seq ${ask.times}); do curl -si $URL/${ask.path} | grep x-replica; done` : `curl '$URL/${ask.path}'`];
+	return [...(Object.keys(patch).length ? [patchCommand(patch)] : []), ...COMMANDS[fault]];
+}
+const patchCommand = (patch) => `kubectl patch ${DEPLOYMENT.replace('/', ' ')} --patch '${JSON.stringify(patch)}'`;
 
 /** Text, in which backticks enclose code. */
 const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
@@ -190,7 +220,6 @@ function quote(file, starts, pre) {
 }
 
 for (const { id, title, text, file, lines, button, see, ...command } of /** @type {any[]} */ (LESSONS)) {
-	const changes = changesOf(command.patch ?? {});
 	const output = make('output');
 	const pre = make('pre');
 	const action = make('button', { type: 'button' }, button);
@@ -205,10 +234,11 @@ for (const { id, title, text, file, lines, button, see, ...command } of /** @typ
 			...text.map((paragraph) => make('p', {}, ...rich(paragraph))),
 			make('p', {}, 'In ', make('code', {}, `k8s/${file}`), ':'),
 			pre,
-			...(changes === NONE ? [] : [make('p', {}, `Changed for this: ${changes}.`)]),
 			action,
 			make('p', {}, make('b', {}, 'What to see: '), ...rich(see)),
 			output,
+			make('p', {}, 'The same on a cluster, whose address is ', make('code', {}, '$URL'), ':'),
+			make('code', { className: 'command' }, commandsOf(command).join('\n')),
 		),
 	);
 	if (command.fault) action.dataset.fault = command.fault;
@@ -235,6 +265,7 @@ form.onsubmit = (event) => {
 	post({ patch: patchOfForm() });
 };
 form.oninput = formChanged;
+for (const button of $('#speed').children) button.onclick = () => post({ speed: Number(button.value) });
 $('#restart').onclick = () => post({ isFresh: true, patch: {} });
 $('#reset').onclick = () => {
 	fillForm({});
@@ -268,7 +299,7 @@ function fill(selector, rows) {
 
 /** How long ago something was, as kubectl says it. */
 function age(since) {
-	const seconds = Math.max(0, Math.round((Date.now() - since) / 1000));
+	const seconds = Math.max(0, Math.round((state.now - since) / 1000));
 	if (seconds < 120) return `${seconds}s`;
 	return seconds < 7200 ? `${Math.floor(seconds / 60)}m` : `${Math.floor(seconds / 3600)}h`;
 }
@@ -289,6 +320,8 @@ function render(news) {
 	const [last] = faults;
 	write($('#status'), `${ready} of ${replicas} replicas ready${busy && last ? `, ${FAULTS[last.fault]} under way` : ''}`);
 	write($('#notice'), restarted + (state.canWait ? '' : 'This browser cannot suspend WebAssembly (JSPI): /wait does not work here, everything else does.'));
+	picture.show(state.moments, undefined, 120);
+	for (const button of $('#speed').children) button.ariaPressed = String(Number(button.value) === state.speed);
 	if (ready && shown !== state.started) {
 		shown = state.started; // The lanes of pods that are gone would only confuse.
 		$('iframe').src = 'cluster/';

@@ -147,13 +147,14 @@ class Bucket {
 }
 
 /** What the component imports. Where a result is an error, that is thrown. */
-const imports = (store, variables, clock, log) => ({
+const imports = (store, variables, clock, log, ended) => ({
 	'fermyon:spin/variables': { get: (name) => variables[name] ?? '' },
 	'wasi:cli/stderr': { getStderr: () => new OutputStream((bytes) => log(decoder.decode(bytes))) },
 	'wasi:clocks/monotonic-clock': {
 		subscribeDuration(nanoseconds) {
 			if (!CAN_WAIT) throw new Error('this browser cannot suspend a component');
-			return new Pollable(() => clock.wait(Number(nanoseconds) / 1e6));
+			// Nothing is left suspended: it would take up room until it is collected, which no browser hastens.
+			return new Pollable(() => Promise.race([clock.wait(Number(nanoseconds) / 1e6), ended]));
 		},
 	},
 	'wasi:clocks/wall-clock': { now: () => ({ seconds: BigInt(Math.floor(clock.nowMs() / 1000)), nanoseconds: 0 }) },
@@ -173,8 +174,11 @@ const imports = (store, variables, clock, log) => ({
 /** As Spin answers when a guest traps, or when all of its instances are taken. */
 const FAILURE = { status: 500, headers: [], body: null };
 
+/** What a client says that finds nobody listening. */
+export const REFUSED = 'The replica refused the connection.';
+
 /** The path that Spin answers itself, whether the app is poisoned or not. */
-const SPIN_HEALTH = '/.well-known/spin/health';
+export const SPIN_HEALTH = '/.well-known/spin/health';
 
 /**
  * @typedef {{ method: string, target: string, authority: string, headers: [string, string][] }} Request
@@ -198,10 +202,10 @@ export class Replica {
 		this.modules = modules;
 		this.most = most;
 		this.log = log;
-		this.imports = imports(this.#store, variables, clock, log);
+		this.imports = imports(this.#store, variables, clock, log, this.ended);
 	}
 
-	/** Resolves when it has ended. */
+	/** Resolves to its exit code when it has ended. @returns {Promise<number>} */
 	get ended() {
 		return this.#end.promise;
 	}
@@ -209,11 +213,17 @@ export class Replica {
 		return this.#store.has('failed');
 	}
 
-	/** Ends it, and cuts the requests in flight, as SIGTERM does on Spin. */
-	end() {
+	/** Ends it with an exit code, and cuts the requests in flight, as SIGTERM does on Spin. */
+	end(code = 0) {
 		this.hasEnded = true;
-		this.#end.resolve(undefined);
-		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.'));
+		this.#end.resolve(code);
+		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.', { cause: 'cut' }));
+	}
+
+	/** Refuses new requests, and ends when those in flight are answered. */
+	drain() {
+		this.isDraining = true;
+		if (!this.#inFlight.size) this.end();
 	}
 
 	/**
@@ -222,17 +232,18 @@ export class Replica {
 	 * @returns {Promise<Answer>}
 	 */
 	async answer(request) {
-		if (this.hasEnded) throw new Error('The replica refused the connection.');
+		if (this.hasEnded || this.isDraining) throw new Error(REFUSED, { cause: 'refused' });
 		if (request.target === SPIN_HEALTH) return { status: 200, headers: [], body: new Blob(['OK']), isFailed: this.isFailed };
 		const { promise, resolve, reject } = Promise.withResolvers();
 		this.#inFlight.add(reject);
-		this.#run(request).then(resolve);
+		this.run(request).then(resolve);
 		const answer = await promise.finally(() => this.#inFlight.delete(reject));
-		if (this.#store.has('quit')) this.end();
+		if (this.#store.has('quit') || (this.isDraining && !this.#inFlight.size)) this.end();
 		return { ...answer, isFailed: this.isFailed };
 	}
 
-	async #run(request) {
+	/** Has an instance of its own answer a request. */
+	async run(request) {
 		if (this.#inFlight.size > this.most) return FAILURE;
 		instances.computing++;
 		try {

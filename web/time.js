@@ -20,6 +20,12 @@ function turn() {
 	});
 }
 
+/** Lets everything happen that is due, and then time pass by a step. */
+async function advance(clock) {
+	for (let count = 0; count < TURNS || instances.computing; count++) await turn();
+	clock.step(STEP);
+}
+
 /**
  * Steps a clock that stands still until a promise has settled, and returns what it has settled to.
  * @template T
@@ -32,9 +38,35 @@ export async function stepUntil(clock, promise) {
 		isSettled = true;
 	};
 	promise.then(settle, settle);
-	for (;;) {
-		for (let count = 0; count < TURNS || instances.computing; count++) await turn();
-		if (isSettled) return promise;
-		clock.step(STEP);
+	while (!isSettled) await advance(clock);
+	return promise;
+}
+
+/** Lets a cluster's time pass more quickly, or not at all. */
+export class Pace {
+	#clock;
+	#speed = 1;
+
+	/** @param {import('@ngrok/webernetes').Clock} clock */
+	constructor(clock) {
+		this.#clock = clock;
+	}
+
+	/** 1 is real time, and 0 a pause. */
+	set(speed) {
+		const isStepping = this.#speed > 1;
+		this.#speed = speed;
+		if (speed === 1 && this.#clock.isPaused()) this.#clock.resume();
+		if (speed !== 1 && !this.#clock.isPaused()) this.#clock.pause();
+		if (speed > 1 && !isStepping) this.#step();
+	}
+
+	async #step() {
+		for (let due = performance.now(); this.#speed > 1; due = Math.max(due + STEP / this.#speed, performance.now() - STEP)) {
+			await advance(this.#clock);
+			await new Promise((resolve) => {
+				setTimeout(resolve, due - performance.now());
+			});
+		}
 	}
 }

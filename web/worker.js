@@ -7,6 +7,8 @@ import { Ingress } from './ingress.js';
 import { forgetOthers, giveWay, load, respond, store } from './offline.js';
 import { merge } from './patch.js';
 import { CAN_WAIT, compile } from './replica.js';
+import { COMPONENT } from './terms.js';
+import { Pace } from './time.js';
 
 const ROOT = new URL(registration.scope);
 const STARTED = Date.now();
@@ -42,19 +44,23 @@ const deployment = /** @type {any} */ (manifests.objects.find(({ kind }) => kind
 let modules; // a promise
 let running; // a promise of the cluster that runs, and what belongs to it
 let patch = {}; // what the Deployment differs by from the manifest
+let program = {}; // and what its program does by from the component
+let speed = 1;
 let busy = false;
 const faults = []; // newest first
 
 /** The Deployment with a patch. */
 const patched = (patch) => structuredClone(merge(deployment, patch));
 
-async function start(patch) {
+async function start() {
 	modules ??= compile(async (name) => (await load(MODULES[name])).arrayBuffer());
 	const others = manifests.objects.filter((object) => object !== deployment);
-	const kubernetes = new Kubernetes([...others, patched(patch)], await modules);
+	const kubernetes = new Kubernetes([...others, patched(patch)], await modules, { ...COMPONENT, ...program });
 	const events = new Map();
 	const replicaSets = new Map();
 	await kubernetes.start();
+	const pace = new Pace(kubernetes.clock);
+	pace.set(speed);
 	kubernetes.onChange(tell);
 	kubernetes.watch('replicasets', (type, set) => {
 		if (type === 'delete') replicaSets.delete(set.metadata.name);
@@ -71,14 +77,14 @@ async function start(patch) {
 	const drill = new Drill(kubernetes, ingress);
 	const started = kubernetes.clock.nowMs();
 	drill.start();
-	return { kubernetes, ingress, drill, events, replicaSets, started };
+	return { kubernetes, ingress, drill, pace, events, replicaSets, started };
 }
 
 /** The cluster that runs, or a new one. */
 function cluster() {
-	running ??= start(patch).catch((error) => {
+	running ??= start().catch((error) => {
 		running = modules = undefined; // so that whoever asks next tries again
-		patch = {};
+		patch = program = {};
 		throw error;
 	});
 	return running;
@@ -88,9 +94,11 @@ function cluster() {
 async function startOver() {
 	const old = running;
 	running = undefined;
+	speed ||= 1;
 	const fresh = cluster();
-	const { drill, kubernetes } = (await old?.catch(() => undefined)) ?? {};
+	const { drill, kubernetes, pace } = (await old?.catch(() => undefined)) ?? {};
 	drill?.stop();
+	pace?.set(1); // It closes in its own time.
 	await kubernetes?.close();
 	return fresh;
 }
@@ -98,6 +106,8 @@ async function startOver() {
 // The page: it sends commands, and is told what there is, at most four times a second.
 
 const pages = new Set();
+/** How many moments a page shows: a minute. */
+const SHOWN = 120;
 let due;
 function tell() {
 	due ??= setTimeout(tellNow, 250);
@@ -105,13 +115,17 @@ function tell() {
 async function tellNow() {
 	clearTimeout(due);
 	due = undefined;
-	const { kubernetes, events, replicaSets, started } = await cluster();
+	const { kubernetes, drill, events, replicaSets, started } = await cluster();
 	const state = {
-		page: PAGE,
+		page: PAGES['./'],
 		worker: STARTED,
 		started,
+		now: kubernetes.clock.nowMs(),
+		speed,
+		moments: drill.moments.slice(-SHOWN),
 		canWait: CAN_WAIT,
 		patch,
+		program,
 		replicas: kubernetes.deployment.spec.replicas,
 		pods: Array.from(kubernetes.pods.values(), (pod) => ({
 			name: pod.metadata.name,
@@ -151,16 +165,22 @@ addEventListener('message', (/** @type {any} */ { data, source }) => {
 		});
 });
 
-async function act({ patch: wanted, fault, isFresh }) {
+async function act({ patch: wanted, program: behaviour = {}, fault, isFresh, speed: faster }) {
+	if (faster !== undefined) {
+		speed = faster;
+		(await cluster()).pace.set(speed);
+	}
 	if (isFresh) {
+		program = {};
 		patch = wanted ?? patch;
 		await startOver();
 		busy = false;
 		return;
 	}
 	if (!wanted || (busy && fault)) return;
-	const isSame = JSON.stringify(patch) === JSON.stringify(wanted);
+	const isSame = JSON.stringify([patch, program]) === JSON.stringify([wanted, behaviour]);
 	patch = wanted;
+	program = behaviour;
 	if (!fault) return isSame ? undefined : (await cluster()).kubernetes.apply([patched(patch)]);
 	busy = true;
 	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, replicas: patched(patch).spec.replicas, done: false, isCut: false };

@@ -1,0 +1,246 @@
+// The page of the forecast: it hands a manifest to the forecaster, and shows what that says.
+
+import manifests from '../target/manifests.json' with { type: 'json' };
+import { Picture } from './picture.js';
+import { FAULTS, PROGRAM, QUESTIONS } from './terms.js';
+
+/** The columns of the table, and those that are counted. */
+const TIMES = ['unready', 'replaced', 'ready'];
+const COUNTS = ['sent', 'lost', 'bad', 'retried', 'refused'];
+/** A link may carry as much, in bytes. */
+const LONGEST = 1_000_000;
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const make = (tag, properties, ...children) => {
+	const element = Object.assign(document.createElement(tag), properties);
+	element.append(...children);
+	return element;
+};
+/** Text, in which backticks enclose code. */
+const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
+
+const form = $('form');
+const status = $('#status');
+/** All elements that match. @returns {Iterable<any>} */
+const all = (selector) => document.querySelectorAll(selector);
+const picture = new Picture($('figure'));
+let source = ''; // a file's bytes, for as long as they are what the text shows
+let forecaster; // the worker that is busy
+let rows = {}; // by fault; of the manifest as it is, with the patch that was tried
+let before; // the rows without it
+let chosen; // the fault whose picture is shown
+let subject; // what the forecaster has found in the manifest
+
+for (const { name, text, least, most, options } of QUESTIONS) {
+	const field = options
+		? make('select', { name }, ...Object.entries(options).map(([value, meaning]) => make('option', { value }, meaning)))
+		: make('input', { type: 'number', name, min: least, max: most, step: 'any', required: true });
+	field.value = PROGRAM[name];
+	$('#program').append(make('label', {}, text, field));
+}
+const programOf = () =>
+	Object.fromEntries(QUESTIONS.map(({ name, options }) => [name, options ? form.elements[name].value : form.elements[name].valueAsNumber]));
+
+function showRow(fault) {
+	chosen = fault;
+	const { moments, at, lost, bad, sent } = rows[fault];
+	$('#caption').textContent = `${FAULTS[fault]}: of ${sent} requests, ${lost} were lost, and ${bad} got an answer from a broken replica.`;
+	picture.show(moments, at);
+	for (const button of all('#rows button')) button.ariaPressed = String(button.dataset.fault === fault);
+}
+
+function fillTable() {
+	const body = $('#rows tbody');
+	body.replaceChildren(
+		...subject.faults.map((fault) => {
+			const row = rows[fault];
+			const old = before?.[fault];
+			const cell = (name) => {
+				const say = (it) => (it === undefined ? '…' : TIMES.includes(name) ? (it[name]?.toFixed(1) ?? '–') : String(it[name]));
+				const [was, is] = [say(old ?? row), say(row)];
+				return make('td', { className: (name === 'lost' || name === 'bad') && row?.[name] ? 'bad' : '' }, was === is ? is : `${was} → ${is}`);
+			};
+			const button = make('button', { type: 'button', className: 'link', disabled: !row, onclick: () => showRow(fault) }, FAULTS[fault]);
+			button.dataset.fault = fault;
+			button.ariaPressed = String(fault === chosen);
+			return make('tr', {}, make('th', { scope: 'row' }, button), ...[...TIMES, ...COUNTS].map(cell));
+		}),
+	);
+}
+
+function stop(said) {
+	forecaster?.terminate();
+	forecaster = undefined;
+	$('#stop').disabled = true;
+	for (const button of all('#go, #findings button')) button.disabled = false;
+	status.textContent = said;
+}
+
+/** Runs a forecast, or tries a patch of the manifest that was forecast last. */
+function start(patch) {
+	stop('Starting…');
+	const started = performance.now();
+	if (patch) before ??= rows;
+	else {
+		before = undefined;
+		$('#findings ol').replaceChildren();
+		$('#findings').hidden = $('#all').hidden = true;
+	}
+	rows = {};
+	for (const button of all('#go, #findings button')) button.disabled = true;
+	$('#stop').disabled = false;
+	forecaster = new Worker(FORECASTER, { type: 'module' });
+	forecaster.onerror = ({ message }) => stop(`The forecast does not start${message ? `: ${message}` : ''}.`);
+	forecaster.onmessage = ({ data }) => hear(data, started, patch);
+	forecaster.postMessage({ manifest: source || form.elements.manifest.value, name: form.elements.name.value, program: programOf(), patch });
+}
+
+function hear({ error, text, faults, row, finding, isDone, ...more }, started, patch) {
+	if (error) return stop(error);
+	if (faults) {
+		subject = { faults, ...more };
+		if (source) form.elements.manifest.value = text;
+		showSubject();
+	}
+	if (row) {
+		rows[row.fault] = row;
+		const count = Object.keys(rows).length;
+		const isWorst = !chosen || !rows[chosen] || row.lost + row.bad > rows[chosen].lost + rows[chosen].bad;
+		if (patch ? row.fault === chosen : isWorst) showRow(row.fault);
+		status.textContent = count < subject.faults.length || patch ? `${count} of ${subject.faults.length} faults…` : 'Trying what would make it better…';
+	}
+	if (faults || row) fillTable();
+	if (finding) showFinding(finding);
+	if (!isDone) return;
+	const seconds = ((performance.now() - started) / 1000).toFixed(0);
+	const found = $('#findings ol').children.length;
+	if (!patch) {
+		if (found > 1) {
+			$('#all').hidden = false;
+			$('#all button').onclick = () => start(more.patch);
+		}
+		const harmless = Object.values(rows).every(({ lost }) => lost === 0);
+		if (!found) {
+			$('#findings').hidden = false;
+			$('#findings ol').append(
+				make(
+					'li',
+					{},
+					harmless
+						? 'Nothing is lost in any of these, as far as this can tell: see what is assumed.'
+						: 'No change of the manifest was found that makes any of this better.',
+				),
+			);
+		} else if (more.rest.length) {
+			$('#findings ol').append(make('li', {}, `No change was found that makes the rest better: ${more.rest.map((fault) => FAULTS[fault]).join(', ')}.`));
+		}
+	}
+	stop(`Done in ${seconds} s.${patch ? ' Before → with the change.' : ''}`);
+}
+
+function showSubject() {
+	const { names, name, notes, canWait } = subject;
+	const select = form.elements.name;
+	select.replaceChildren(...names.map((it) => make('option', { value: it, selected: it === name }, it)));
+	$('#which').hidden = names.length < 2;
+	const assumed = [
+		...notes,
+		...(canWait ? [] : ['This browser cannot suspend WebAssembly (JSPI), so nobody asks for slow answers, and there is no burst.']),
+		'Requests come through a proxy that hears of each change a second late, and are sent once.',
+		'The program behaves as the answers to the questions say.',
+		'A replica here has fewer places for requests than yours, and gets fewer requests.',
+	];
+	$('#assumed ul').replaceChildren(...assumed.map((note) => make('li', {}, note)));
+	$('#assumed').hidden = false;
+}
+
+function showFinding({ text, lesson, patch }) {
+	const command = `kubectl --namespace ${subject.namespace} patch deployment ${subject.name} --patch '${JSON.stringify(patch)}'`;
+	const attempt = make('button', { type: 'button', onclick: () => start(patch), disabled: true }, 'Try it');
+	const copy = make('button', { type: 'button', className: 'soft', onclick: () => copyText(command, copy) }, 'Copy');
+	const item = make('li', {}, make('p', {}, ...rich(text)), make('code', { className: 'command' }, command));
+	item.append(make('div', { className: 'row' }, attempt, copy, make('a', { href: `./#${lesson}` }, 'The lesson on this')));
+	$('#findings ol').append(item);
+	$('#findings').hidden = false;
+}
+
+async function copyText(text, button) {
+	const { textContent } = button;
+	const isCopied = await navigator.clipboard?.writeText(text).then(
+		() => true,
+		() => false,
+	);
+	button.textContent = isCopied ? 'Copied' : 'This browser does not copy here';
+	setTimeout(() => {
+		button.textContent = textContent;
+	}, 2000);
+}
+
+// What comes in: text, a file, or a link, whose fragment carries all of it, compressed. No server is sent a fragment.
+
+form.onsubmit = (event) => {
+	event.preventDefault();
+	start();
+};
+form.elements.manifest.oninput = () => {
+	source = '';
+	form.elements.name.replaceChildren();
+	$('#which').hidden = true;
+};
+form.elements.name.onchange = () => start();
+$('#stop').onclick = () => stop('Stopped.');
+$('#example').onclick = () => take(`${manifests.texts['deployment.yaml']}---\n${manifests.texts['service.yaml']}`);
+
+/** Takes a manifest, text or a file's bytes, in place of the one that is there. */
+function take(manifest) {
+	form.elements.manifest.value = typeof manifest === 'string' ? manifest : '';
+	form.elements.manifest.oninput();
+	source = typeof manifest === 'string' ? '' : manifest;
+	start();
+}
+async function open(file) {
+	if (file) take(new Uint8Array(await file.arrayBuffer()));
+}
+form.elements.file.onchange = ({ target }) => open(target.files[0]);
+form.ondragover = (event) => event.preventDefault();
+form.ondrop = (event) => {
+	const [file] = event.dataTransfer.files;
+	if (!file) return;
+	event.preventDefault();
+	open(file);
+};
+
+$('#link').onclick = async ({ target }) => {
+	const text = JSON.stringify({ manifest: form.elements.manifest.value, name: form.elements.name.value, program: programOf() });
+	const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('deflate-raw'));
+	const bytes = new Uint8Array(await new Response(compressed).arrayBuffer());
+	const fragment = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+	history.replaceState(null, '', `#${fragment.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`);
+	copyText(location.href, target);
+};
+
+async function openLink() {
+	const fragment = location.hash.slice(1);
+	if (!fragment) return;
+	try {
+		const bytes = Uint8Array.from(atob(fragment.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));
+		const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+		const parts = [];
+		let length = 0;
+		for (let part = await reader.read(); !part.done; part = await reader.read()) {
+			length += part.value.length;
+			if (length > 2 * LONGEST) throw new Error('it is too long');
+			parts.push(part.value);
+		}
+		const { manifest, name, program } = JSON.parse(await new Blob(parts).text());
+		for (const { name } of QUESTIONS) if (program[name] !== undefined) form.elements[name].value = program[name];
+		form.elements.manifest.value = String(manifest);
+		if (name) form.elements.name.replaceChildren(make('option', { value: name }, name));
+		if (form.reportValidity()) start();
+	} catch {
+		status.textContent = 'This link is not whole: nothing in it can be read.';
+	}
+}
+addEventListener('hashchange', openLink);
+status.textContent = 'Nothing has been forecast yet.';
+openLink();

@@ -1,0 +1,23 @@
+// The forecast's own thread: virtual time takes all the time there is, and whoever waits for it may end it.
+
+import { advise, describe, withPatch } from './findings.js';
+import { faultsFor, forecast } from './forecast.js';
+import { read } from './manifest.js';
+import { CAN_WAIT, compile } from './replica.js';
+
+addEventListener('message', async ({ data: { manifest, name, program, patch } }) => {
+	try {
+		const { text, objects, ...found } = read(manifest, name);
+		const faults = faultsFor(objects);
+		postMessage({ text, ...found, faults, canWait: CAN_WAIT });
+		const modules = await compile(async (name) => (await fetch(MODULES[name])).arrayBuffer());
+		const subject = { objects: withPatch(objects, patch ?? {}), modules, program };
+		const rows = await forecast(subject, faults, (row) => postMessage({ row }));
+		if (patch) return postMessage({ isDone: true });
+		const tell = (finding) => postMessage({ finding: { lesson: finding.lesson, patch: finding.patch, text: describe(finding) } });
+		const advice = await advise(subject, rows, tell);
+		postMessage({ isDone: true, patch: advice.patch, rest: advice.rest.map(({ fault }) => fault) });
+	} catch (error) {
+		postMessage({ error: String(error.message).split('\n', 1)[0] });
+	}
+});

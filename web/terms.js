@@ -1,0 +1,71 @@
+// The terms of a forecast: its faults, and what no manifest says of a program.
+
+/** The faults of a forecast, and what it calls them. */
+export const FAULTS = {
+	restart: 'A rollout',
+	broken: 'A rollout to a version that is broken',
+	fail: 'A replica that breaks',
+	quit: 'A replica that exits',
+	slow: 'A rollout that starts slowly',
+	burst: 'A burst of requests',
+	scale: 'Scaling down to half',
+	delete: 'A deleted pod',
+};
+
+/**
+ * How long it takes to start, and to start slowly; how long its slowest answers take (all in seconds); how many requests
+ * it has room for at once, unless the manifest says so; what it does on SIGTERM; and how it breaks.
+ * @typedef {{ start: number, slow: number, answer: number, most: number, term: string, breaks: string }} Settings
+ */
+
+/** Those of the component. @type {Settings} */
+export const COMPONENT = { start: 0, slow: 20, answer: 5, most: 100, term: 'cuts', breaks: 'unhealthy' };
+
+/** What a forecast assumes: most programs take a second to start. @type {Settings} */
+export const PROGRAM = { ...COMPONENT, start: 1 };
+
+/** How much longer the answers of a program take that has become slow, in seconds. */
+export const MORE = 10;
+
+/** What is asked of a program: a number between two others, or one of several answers. */
+export const QUESTIONS = [
+	{ name: 'start', text: 'How many seconds does it take to start?', least: 0, most: 600 },
+	{ name: 'slow', text: 'And when it starts slowly, as on a busy node?', least: 0, most: 600 },
+	{ name: 'answer', text: 'How many seconds do its slowest answers take?', least: 0, most: 60 },
+	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000 },
+	{
+		name: 'term',
+		text: 'What does it do on SIGTERM?',
+		options: { cuts: 'ends, and cuts requests in flight, as Spin does', finishes: 'refuses new requests, and finishes those in flight', ignores: 'ignores it' },
+	},
+	{
+		name: 'breaks',
+		text: 'How does it break?',
+		options: {
+			unhealthy: 'its probes notice: they fail',
+			wrong: 'its answers are wrong, but its probes succeed',
+			hangs: 'it hangs: nothing gets an answer',
+			exits: 'it exits',
+			slow: `it is slow: each answer takes ${MORE} s longer`,
+		},
+	},
+];
+
+/**
+ * Settings from answers in text. Throws which of them makes no sense.
+ * @param {Record<string, any>} answers by the names of the questions
+ * @param {Settings} defaults
+ */
+export function programOf(answers, defaults) {
+	const entries = QUESTIONS.filter(({ name }) => (answers[name] ?? '') !== '').map(({ name, options, least = 0, most = 0 }) => {
+		const answer = answers[name];
+		if (options) {
+			if (!Object.hasOwn(options, answer)) throw new Error(`${name}: ${answer} is none of ${Object.keys(options).join(', ')}`);
+			return [name, answer];
+		}
+		const value = Number(answer);
+		if (!(value >= least && value <= most)) throw new Error(`${name}: ${answer} is not a number from ${least} to ${most}`);
+		return [name, value];
+	});
+	return { ...defaults, ...Object.fromEntries(entries) };
+}
