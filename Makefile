@@ -42,7 +42,7 @@ components: ## Build the components alone
 
 test: components ## Run all tests, and install the tools that they need
 	scripts/web
-	$(NODE) --test web/*.test.js
+	$(NODE) --test --test-concurrency=2 web/*.test.js
 	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release:: --test-threads 4 # which mostly wait
 
 test-release: components ## Run the tests that build a release, again and elsewhere

@@ -249,22 +249,119 @@ async fn a_fault_heals_in_view_and_can_be_cancelled() {
     assert_eq!(tab.page.run(named).await, 3);
 
     tab.page.click("#inject [value=fail]").await;
-    tab.until("it.busy && it.faults[0].isInjected").await;
+    tab.until("it.busy && it.faults[0].at").await;
     tab.page.click("#restart").await;
     let state = tab.until(READY).await;
     assert_eq!(state["faults"][0]["isCut"], true, "{state}");
     assert!(state["pods"].as_array().unwrap().iter().all(|pod| pod["restarts"] == 0), "{state}");
 }
 
+/// The page of the forecast.
+struct Forecast {
+    page: Browser,
+    _site: Site,
+}
+
+impl Forecast {
+    async fn open(name: &str) -> Self {
+        let site = Site::start();
+        let page = Browser::open(&format!("{}forecast.html", site.url), name).await;
+        page.resize(1280, 800).await;
+        Self { page, _site: site }
+    }
+
+    /// Pastes a manifest, and begins.
+    async fn paste(&self, manifest: &str) {
+        let paste = "const field = document.querySelector('textarea');
+            field.value = arguments[0];
+            field.dispatchEvent(new Event('input'))";
+        self.page.client.execute(paste, vec![manifest.into()]).await.unwrap();
+        self.page.click("#go").await;
+    }
+
+    /// Waits until the page says that it is done.
+    async fn done(&self) {
+        let status = "document.querySelector('#status').textContent";
+        let wait = "await new Promise((done) => { setTimeout(done, 100) })";
+        self.page.run(&format!("while (!{status}.startsWith('Done in')) {wait}")).await;
+    }
+}
+
+/// A Deployment that needs a second replica.
+fn single() -> String {
+    fs::read_to_string(format!("{ROOT}/web/samples/single.yaml")).unwrap()
+}
+
+#[tokio::test]
+async fn a_forecast_says_what_to_change_and_how_it_was_tried() {
+    let forecast = Forecast::open("tab-forecast").await;
+    let page = &forecast.page;
+    page.run("document.querySelector('[name=answer]').value = 0.2").await;
+    forecast.paste(&single()).await;
+    forecast.done().await;
+    page.read("#findings ol", "Set replicas: 2. Tried: it ").await;
+    page.read(
+        "#findings code.command",
+        r#"patch deployment wiki --patch '{"spec":{"replicas":2}}'"#,
+    )
+    .await;
+    page.see("figure svg rect.lost").await;
+    page.read("figure output", "Answers: ").await;
+    page.click("#findings li:first-child button:not(.soft)").await;
+    forecast.done().await;
+    page.read("#rows tbody tr:nth-child(4) td:nth-child(6)", " → 0").await;
+    for width in [1200, 360] {
+        page.resize(width, 1000).await;
+        for scheme in ["light", "dark"] {
+            page.prefer(scheme).await;
+            page.audit(&format!("forecast in {scheme} at {width}")).await;
+            page.screenshot(&format!("forecast-{scheme}-{width}")).await;
+        }
+    }
+
+    page.click("#link").await;
+    page.run("while (!location.hash) await new Promise((done) => { setTimeout(done, 50) })").await;
+    page.client.refresh().await.unwrap();
+    page.read("#rows tbody", "A rollout").await;
+    page.click("#stop").await;
+    page.read("#status", "Stopped.").await;
+    let field = |name| format!("return document.querySelector('[name={name}]').value");
+    assert_eq!(page.run(&field("answer")).await, "0.2");
+    assert_eq!(page.run(&field("manifest")).await, single());
+    assert_eq!(page.complaints().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_manifest_that_makes_no_sense_is_refused_as_text() {
+    let forecast = Forecast::open("tab-refused").await;
+    let markup = r#""<img src=x onerror=alert(1)>""#;
+    let named = single().replace("name: wiki\n", &format!("name: {markup}\n"));
+    let both = format!("{}---\n{}", single(), single().replace("wiki", "shop"));
+    for (manifest, said) in [
+        (named.as_str(), "onerror"),
+        ("kind: StatefulSet", "there is no Deployment in it, but StatefulSet"),
+        (&"x".repeat(2_000_000), "longer than 1 MB"),
+    ] {
+        forecast.paste(manifest).await;
+        forecast.page.read("#status", said).await;
+    }
+    assert_eq!(forecast.page.run("return document.images.length").await, 0);
+    forecast.paste(&both).await;
+    forecast.page.see("#which:not([hidden]) option[value=shop]").await;
+    let link = "location.hash = 'x'.repeat(50)";
+    forecast.page.run(link).await;
+    forecast.page.read("#status", "This link is not whole").await;
+}
+
 /// Takes the README's first picture.
 #[tokio::test]
 #[ignore = "make pictures runs it"]
 async fn picture() {
-    let tab = Tab::open("tab-picture").await;
-    tab.page.resize(1280, 800).await;
-    tab.page.run("location.hash = 'probes'").await;
-    tab.inject("#probes button").await;
-    tab.page.screenshot("tab").await;
+    let forecast = Forecast::open("tab-picture").await;
+    let recreate = fs::read_to_string(format!("{ROOT}/web/samples/no-probes.yaml")).unwrap();
+    forecast.paste(&recreate).await;
+    forecast.done().await;
+    forecast.page.screenshot("tab").await;
 }
 
 #[tokio::test]
@@ -422,8 +519,8 @@ async fn it_works_on_any_host_or_says_why_not() {
     page.read("#status", "no WebAssembly").await;
 }
 
-/// What a visitor loads, compressed, in bytes: what was reached, and 5 % more. It may never be more than 300 KB.
-const BUDGET: usize = 265_000;
+/// What a visitor loads, compressed, in bytes: what was reached, and 5 % more. It may never be more than 350 KB.
+const BUDGET: usize = 320_000;
 
 #[tokio::test]
 async fn it_is_small_and_quick() {

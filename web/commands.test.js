@@ -87,7 +87,7 @@ test('what cannot work is said in one line', async (context) => {
 		['forecast-cli', ['-', '--name', 'other'], manifest, /^make: -: no Deployment is called "other", but spin-on-k8s\n$/],
 		['forecast-cli', ['-', '--start', 'soon'], manifest, /^make: start: soon is not a number from 0 to 600 \(make forecast/],
 		['forecast-cli', ['-', '--term', 'waits'], manifest, /^make: term: waits is none of cuts, finishes, ignores \(/],
-		['forecast-cli', ['-'], manifest.replace('name: spin-on-k8s\n', 'name: Spin_on\n'), /^make: .*Spin_on/],
+		['forecast-cli', ['-'], manifest.replace('name: spin-on-k8s\n', 'name: Spin_on\n'), /^make: -: metadata\.name: "Spin_on"/],
 	])) {
 		const { code, stdout, stderr } = await run(command, args, input);
 		assert.ok(code > 0 && stdout === '' && said.test(stderr) && stderr.split('\n').length === 2, `${args}: ${code} ${stdout} ${stderr}`);

@@ -192,6 +192,7 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 	if (apiVersion !== 'apps/v1') throw new Error(`apiVersion: ${say(apiVersion ?? '')} has no Deployment; apps/v1 has`);
 	const name = text(metadata.name ?? metadata.generateName ?? '', 'metadata.name');
 	if (!name) throw new Error('metadata.name: the Deployment has no name');
+	if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) throw new Error(`metadata.name: ${say(name)} is not made of lower case letters, digits, - and .`);
 	const model = object(DEPLOYMENT, spec, 'spec', dropped);
 	const containers = model.template?.spec?.containers ?? [];
 	if (!containers.length) throw new Error('spec.template.spec.containers: the Deployment has no container');
@@ -206,7 +207,8 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 	if (model.replicas > MOST) throw new Error(`spec.replicas: ${model.replicas} is more than the ${MOST} that are modelled here`);
 	const { type = 'RollingUpdate', rollingUpdate: { maxSurge = 1, maxUnavailable = 1 } = {} } = model.strategy ?? {};
 	if (!['RollingUpdate', 'Recreate'].includes(type)) throw new Error(`spec.strategy.type: ${say(type)} is neither RollingUpdate nor Recreate`);
-	if (Number.parseInt(maxSurge, 10) === 0 && Number.parseInt(maxUnavailable, 10) === 0) throw new Error('spec.strategy.rollingUpdate: maxSurge and maxUnavailable may not both be 0');
+	if (Number.parseInt(maxSurge, 10) === 0 && Number.parseInt(maxUnavailable, 10) === 0)
+		throw new Error('spec.strategy.rollingUpdate: maxSurge and maxUnavailable may not both be 0');
 	if (type === 'Recreate' && model.strategy.rollingUpdate) throw new Error('spec.strategy.rollingUpdate: Recreate has none');
 
 	const played = playedOf({ spec: model });

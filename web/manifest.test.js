@@ -65,7 +65,9 @@ test('what cannot be run is taken for something, and said', () => {
 	const other = hook('[/bin/drain]');
 	assert.equal(other.container.lifecycle, undefined);
 	assert.match(other.notes.join(), /preStop runs does not sleep/);
-	const { container, notes } = modelOf(yaml('readinessProbe: { exec: { command: [true] } }\n          livenessProbe: { grpc: { port: 9000 } }', 'initContainers: [{ name: x }]'));
+	const { container, notes } = modelOf(
+		yaml('readinessProbe: { exec: { command: [true] } }\n          livenessProbe: { grpc: { port: 9000 } }', 'initContainers: [{ name: x }]'),
+	);
 	assert.deepEqual(container.readinessProbe, { httpGet: { path: '/health', port: 80 } });
 	assert.deepEqual(container.livenessProbe, { httpGet: { path: '/health', port: 9000 } });
 	assert.match(notes.join(), /readinessProbe .* exec.*livenessProbe .* grpc.*Not modelled: initContainers\./s);
@@ -79,7 +81,10 @@ test('what cannot be run is taken for something, and said', () => {
 });
 
 test('what is no Deployment is refused in one line, with the place', () => {
-	const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]', ...Array.from('bcdefghi', (it, index) => `${it}: &${it} [${Array(9).fill(`*${'abcdefgh'[index]}`).join(', ')}]`)].join('\n');
+	const bomb = [
+		'a: &a [x, x, x, x, x, x, x, x, x]',
+		...Array.from('bcdefghi', (it, index) => `${it}: &${it} [${Array(9).fill(`*${'abcdefgh'[index]}`).join(', ')}]`),
+	].join('\n');
 	for (const [text, said] of /** @type {[string | Uint8Array, RegExp][]} */ ([
 		['', /^there is no Deployment in it$/],
 		['hello', /^there is no Deployment in it$/],
