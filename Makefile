@@ -63,19 +63,19 @@ bench: build ## Measure it against native hyper and others, and write BENCHMARKS
 	cargo build $(HOST) -p spin-on-k8s-bench
 	ulimit -n $$(ulimit -Hn) && target/host/bench
 
-drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see tests/drill)
-	tests/drill
+drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see scripts/drill)
+	scripts/drill
 
-pictures: components ## Take the README's pictures anew, from the tab and from make demo, in Chromium
+pictures: components ## Take the pictures in docs/ anew, of the forecast and of make demo, in Chromium
 	scripts/tools >/dev/null
 	rm -f target/screenshots/*
 	scripts/web
 	$(NODE) web/demo.js --listen 127.0.0.1:8790 >/dev/null & trap "kill $$!" EXIT; \
 		BASE_URL=http://127.0.0.1:8790 cargo test $(TESTS) --test tests picture -- --ignored
-	cp target/screenshots/tab.png tests/tab.png
+	cp target/screenshots/forecast.png docs/forecast.png
 	target/venv/bin/python -c 'import glob; from PIL import Image; \
 		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \
-		first.save("tests/healing.png", save_all=True, append_images=rest, duration=[500] * len(rest) + [3000])'
+		first.save("docs/healing.png", save_all=True, append_images=rest, duration=[500] * len(rest) + [3000])'
 
 image deploy dist: export IMAGE ?= spin-on-k8s:0.2.0
 

@@ -44,7 +44,7 @@ pub fn begin(now: u64) -> Result<(), Problem> {
     if begun > most {
         return Err(Problem::Busy {
             retry_after: WINDOW - now % WINDOW,
-            detail: format!("this replica begins at most {most} waits in {WINDOW} seconds"),
+            detail: format!("this replica starts at most {most} waits in {WINDOW} seconds"),
         });
     }
     Ok(())

@@ -184,7 +184,7 @@ fn a_drill_gives_its_ingress_the_host_and_class_where_it_sends_the_traffic() {
     ] {
         let Cluster { source, bin } = &cluster;
         let settings = format!("PATH={bin}:$PATH BASE_URL={base_url} INGRESS_CLASS={class}");
-        let output = shell(&format!("{settings} {source}/tests/drill"));
+        let output = shell(&format!("{settings} {source}/scripts/drill"));
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         let ingress = fs::read_to_string(format!("{bin}/ingress.yaml")).unwrap();

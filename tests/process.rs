@@ -150,7 +150,7 @@ async fn only_max_waits_begin_in_a_window() {
         assert_eq!((answer.status, answer.header("content-type")), (503, "application/json"));
         assert!((1..=5).contains(&answer.header("retry-after").parse::<u32>().unwrap()));
         assert_eq!(answer.json("error"), "503 - Service Unavailable");
-        assert_eq!(answer.json("detail"), "this replica begins at most 3 waits in 5 seconds");
+        assert_eq!(answer.json("detail"), "this replica starts at most 3 waits in 5 seconds");
     }
     assert_eq!(served, MOST);
     // The next window has begun.

@@ -361,7 +361,8 @@ async fn picture() {
     let recreate = fs::read_to_string(format!("{ROOT}/web/samples/no-probes.yaml")).unwrap();
     forecast.paste(&recreate).await;
     forecast.done().await;
-    forecast.page.screenshot("tab").await;
+    forecast.page.run("document.querySelector('#findings').scrollIntoView()").await;
+    forecast.page.screenshot("forecast").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 // A Deployment under constant requests, into which faults are injected as kubectl and users would. It counts what users
-// feel as tests/drill does.
+// feel as scripts/drill does.
 
 import { isReady, restartsOf, statusOf, versionOf } from './cluster.js';
 import { PROPAGATION } from './ingress.js';
