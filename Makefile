@@ -58,7 +58,7 @@ test-contract: components ## Test the server at BASE_URL against the contract; D
 lint: components ## Run all linters, and check types on another platform
 	scripts/lint
 
-bench: build ## Measure it against native hyper and others, and write BENCHMARKS.md (QUICK=1 for a trial run)
+bench: build ## Measure it against native hyper and others (QUICK=1 for a trial run)
 	cargo build --locked --release --target wasm32-wasip2 --target-dir target -p hello
 	cargo build $(HOST) -p spin-on-k8s-bench
 	ulimit -n $$(ulimit -Hn) && target/host/bench

@@ -1,13 +1,10 @@
 //! What is measured, and in which order.
 
 use crate::contenders::{Contender, HOST};
-use crate::load::{self, PERCENTILES};
+use crate::load;
 use crate::process::Server;
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
-
-/// Connections of the closed loops.
-pub const CONNECTIONS: [usize; 3] = [1, 16, 128];
 
 /// All starts of a contender, but for the first three, end after this.
 const STARTS: Duration = Duration::from_secs(10);
@@ -20,39 +17,26 @@ pub struct Plan {
     pub rounds: usize,
     pub seconds: u32,
     pub starts: usize,
-    pub waits: &'static [usize],
 }
 
-/// What was measured of a contender; a vector has one value for each start or round.
+/// What was measured of a contender: a value for each start, and for each round.
 pub struct Figures {
     pub contender: Contender,
     /// Milliseconds from exec to the first 200.
     pub start: Vec<f64>,
     /// Resident megabytes after [`IDLE_AFTER`] requests.
     pub idle: f64,
-    /// Resident megabytes at most.
-    pub peak: f64,
-    /// Requests a second, for each of [`CONNECTIONS`].
-    pub rates: [Vec<f64>; CONNECTIONS.len()],
-    /// Milliseconds at [`PERCENTILES`] in the open loop.
-    pub latency: [Vec<f64>; PERCENTILES.len()],
+    /// Requests a second.
+    pub rates: Vec<f64>,
 }
 
 /// What a number of concurrent waits cost the embedded host.
 pub struct Waits {
-    pub count: usize,
     /// Until all are answered.
     pub seconds: f64,
     /// Resident megabytes, before and at most.
     pub idle: f64,
     pub peak: f64,
-}
-
-impl Waits {
-    /// Kilobytes that each took.
-    pub fn kilobytes_each(&self) -> f64 {
-        (self.peak - self.idle) * 1e3 / self.count as f64
-    }
 }
 
 /// Starts a contender again and again.
@@ -81,25 +65,13 @@ pub fn rounds(plan: &Plan, figures: &mut [Figures]) -> Result<()> {
     for round in 0..=plan.rounds {
         let seconds = if round == 0 { 1 } else { plan.seconds };
         eprintln!("round {round} of {}", plan.rounds);
-        for (index, connections) in CONNECTIONS.into_iter().enumerate() {
-            for (server, it) in servers.iter().zip(&mut *figures) {
-                let rate = load::closed(server.address, &it.contender, connections, seconds)
-                    .with_context(|| it.contender.name)?;
-                if round > 0 {
-                    it.rates[index].push(rate);
-                }
-            }
-        }
         for (server, it) in servers.iter().zip(&mut *figures) {
-            let Contender { target, rate, .. } = it.contender;
-            let percentiles = load::open(server.address, target, rate, seconds)?;
+            let rate = load::closed(server.address, &it.contender, seconds)
+                .with_context(|| it.contender.name)?;
             if round > 0 {
-                it.latency.iter_mut().zip(percentiles).for_each(|(all, one)| all.push(one));
+                it.rates.push(rate);
             }
         }
-    }
-    for (server, it) in servers.iter().zip(figures) {
-        it.peak = server.peak()?;
     }
     Ok(())
 }
@@ -110,5 +82,5 @@ pub fn waits(count: usize) -> Result<Waits> {
     let server = Server::start(&Contender::new("waits", &format!("{HOST} --max-instances 10000")))?;
     let idle = server.resident()?;
     let seconds = load::waits(server.address, count)?.as_secs_f64();
-    Ok(Waits { count, seconds, idle, peak: server.peak()? })
+    Ok(Waits { seconds, idle, peak: server.peak()? })
 }
