@@ -215,7 +215,7 @@ fn without_a_thread_it_says_so_in_one_line() {
 
 #[test]
 fn with_few_descriptors_it_says_so_in_one_line() {
-    for limit in 5..40 {
+    for limit in [5, 8, 13, 21, 34] {
         // With enough of them, it is the address that this machine does not have.
         let run = format!("ulimit -n {limit} && exec \"$0\" --listen 192.0.2.1:1");
         let output = Command::new("sh").args(["-c", &run, HOST]).output().unwrap();
