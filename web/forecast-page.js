@@ -1,6 +1,7 @@
 // The page of the forecast: it hands a manifest to the forecaster, and shows what that says.
 
 import manifests from '../target/manifests.json' with { type: 'json' };
+import { $, make, rich } from './dom.js';
 import { Picture } from './picture.js';
 import { FAULTS, PROGRAM, QUESTIONS } from './terms.js';
 
@@ -9,15 +10,6 @@ const TIMES = ['unready', 'replaced', 'ready'];
 const COUNTS = ['sent', 'lost', 'bad', 'retried', 'refused'];
 /** A link may carry as much, in bytes. */
 const LONGEST = 1_000_000;
-
-const $ = (selector, root = document) => root.querySelector(selector);
-const make = (tag, properties, ...children) => {
-	const element = Object.assign(document.createElement(tag), properties);
-	element.append(...children);
-	return element;
-};
-/** Text, in which backticks enclose code. */
-const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
 
 const form = $('form');
 const status = $('#status');

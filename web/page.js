@@ -1,6 +1,7 @@
 // The page: it shows the state of the cluster, which is in the service worker, and sends it patches and faults.
 
 import manifests from '../target/manifests.json' with { type: 'json' };
+import { $, make, rich } from './dom.js';
 import { LESSONS } from './lessons.js';
 import { merge } from './patch.js';
 import { Picture } from './picture.js';
@@ -20,12 +21,6 @@ const FAULTS = {
 	flood: 'flood of waits',
 };
 
-const $ = (selector, root = document) => root.querySelector(selector);
-const make = (tag, properties, ...children) => {
-	const element = Object.assign(document.createElement(tag), properties);
-	element.append(...children);
-	return element;
-};
 const write = (element, text) => {
 	if (element.textContent !== String(text)) element.textContent = text;
 };
@@ -192,9 +187,6 @@ function commandsOf({ patch = {}, fault, ask }) {
 	return [...(Object.keys(patch).length ? [patchCommand(patch)] : []), ...COMMANDS[fault]];
 }
 const patchCommand = (patch) => `kubectl patch ${DEPLOYMENT.replace('/', ' ')} --patch '${JSON.stringify(patch)}'`;
-
-/** Text, in which backticks enclose code. */
-const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
 
 const indentOf = (line) => line.search(/\S/);
 const isComment = (line) => line.trim().startsWith('#');

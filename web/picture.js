@@ -1,5 +1,7 @@
 // A picture of cause and effect: a lane for each pod, its probes' answers as ticks, and to the same scale what users got.
 
+import { make } from './dom.js';
+
 const NS = 'http://www.w3.org/2000/svg';
 /** Sizes in the picture's own unit: of the whole, of the names, of a lane, and of what users got. */
 const WIDTH = 800;
@@ -14,7 +16,6 @@ const svg = (tag, attributes, ...children) => {
 	element.append(...children);
 	return element;
 };
-const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
 /** What tells a pod from its siblings. */
 const shortOf = (name) => name.slice(name.lastIndexOf('-') + 1);

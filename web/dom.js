@@ -1,0 +1,14 @@
+// What both pages do with the document.
+
+/** The first element that matches. */
+export const $ = (selector, root = document) => root.querySelector(selector);
+
+/** A new element, with what it contains. */
+export const make = (tag, properties, ...children) => {
+	const element = Object.assign(document.createElement(tag), properties);
+	element.append(...children);
+	return element;
+};
+
+/** Text, in which backticks enclose code. */
+export const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
