@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 
 /** Starts a command of web/, with `input` as its standard input. */
-function start(command, args, input = '') {
-	const child = spawn(process.execPath, ['--experimental-wasm-jspi', '--import', './web/resolve.js', `web/${command}.js`, ...args]);
+function start(command, args, input = '', flags = ['--experimental-wasm-jspi']) {
+	const child = spawn(process.execPath, [...flags, '--import', './web/resolve.js', `web/${command}.js`, ...args]);
 	child.stdin.end(input);
 	return child;
 }
@@ -60,6 +60,22 @@ test('the demo serves, prints events, heals, and ends at a signal', async (conte
 	await until(/ 2 of 2 replicas are ready/);
 	demo.kill('SIGTERM');
 	assert.deepEqual(await once(demo, 'exit'), [0, null]);
+});
+
+test('where nothing can be suspended, all but /wait works', async (context) => {
+	const demo = start('demo', ['--listen', '127.0.0.1:0', '--replicas', '1'], '', []);
+	context.after(() => demo.kill('SIGKILL'));
+	const [line] = await once(createInterface({ input: demo.stdout }), 'line');
+	const [url] = /http:.*/.exec(line) ?? [];
+	const ask = async (path) => {
+		for (;;) {
+			const answer = await fetch(`${url}/${path}`);
+			if (answer.status !== 502) return [answer.status, await answer.text()];
+		}
+	};
+	assert.deepEqual(await ask('parity?int=7'), [200, 'odd']);
+	assert.deepEqual(await ask('wait'), [500, '']);
+	assert.deepEqual(await ask('health'), [200, 'OK']);
 });
 
 test('a forecast is a table and what to change, and fails if a request is lost', async () => {

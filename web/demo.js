@@ -55,8 +55,8 @@ server.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) =>
 );
 server.listen(Number(address.port || 80), address.hostname.replace(/^\[|\]$/g, ''), () => {
 	const { address, family, port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-	for (const note of notes) console.log(note);
 	console.log(`Serving http://${family === 'IPv6' ? `[${address}]` : address}:${port}`);
+	for (const note of notes) console.log(note);
 });
 
 const time = () => new Date().toLocaleTimeString('en-GB');

@@ -3,6 +3,7 @@
 import { Kubernetes, restartsOf } from './cluster.js';
 import { Drill, rowOf } from './drill.js';
 import { Ingress } from './ingress.js';
+import { CAN_WAIT } from './replica.js';
 import { FAULTS, PROGRAM } from './terms.js';
 import { stepUntil } from './time.js';
 
@@ -20,7 +21,7 @@ export const deploymentOf = (objects) => objects.find(({ kind }) => kind === 'De
 /** The faults that can be injected into what `objects` describe. */
 export function faultsFor(objects) {
 	const { replicas } = deploymentOf(objects).spec;
-	return Object.keys(FAULTS).filter((fault) => fault !== 'scale' || replicas > 1);
+	return Object.keys(FAULTS).filter((fault) => (fault !== 'scale' || replicas > 1) && (fault !== 'burst' || CAN_WAIT));
 }
 
 /** Applies the objects to a new cluster, and keeps requests coming. Throws if its replicas do not get ready. */

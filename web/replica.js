@@ -5,10 +5,13 @@ import { instantiate } from '../target/component/replica.js';
 
 /** Whether this browser can suspend a component (JSPI, WebAssembly's JavaScript Promise Integration). */
 export const CAN_WAIT = 'Suspending' in WebAssembly;
+/** What it would make of a function: the same function, which fails as soon as it has to wait. */
+function Suspending(act) {
+	return act;
+}
 if (!CAN_WAIT) {
-	// The rest of the component works as soon as these two are there; what would suspend traps before it does.
 	Object.assign(WebAssembly, {
-		Suspending: (act) => act,
+		Suspending,
 		promising:
 			(act) =>
 			async (...args) =>
