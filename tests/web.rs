@@ -300,11 +300,12 @@ async fn a_forecast_says_what_to_change_and_how_it_was_tried() {
     forecast.paste(&single()).await;
     forecast.done().await;
     page.read("#findings ol", "Set replicas: 2. Tried: it ").await;
-    page.read(
-        "#findings code.command",
-        r#"patch deployment wiki --patch '{"spec":{"replicas":2}}'"#,
-    )
-    .await;
+    // kubectl understands the patch.
+    let command = page.text("#findings code.command").await;
+    let there = "kubectl --namespace default patch deployment wiki ";
+    let local = "target/venv/bin/kubectl patch --local -f web/samples/single.yaml -o json ";
+    let patched: Value = serde_json::from_str(&run(&command.replace(there, local))).unwrap();
+    assert_eq!(patched["spec"]["replicas"], 2);
     page.see("figure svg rect.lost").await;
     page.read("figure output", "Answers: ").await;
     page.click("#findings li:first-child button:not(.soft)").await;

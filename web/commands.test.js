@@ -84,7 +84,7 @@ test('a forecast is a table and what to change, and fails if a request is lost',
 	assert.equal(code, 1, stderr);
 	assert.deepEqual(Array.from(stdout.matchAll(/^A \w+/gm), String), ['A rollout', 'A rollout', 'A replica', 'A replica', 'A rollout', 'A burst', 'A deleted']);
 	assert.match(stdout, /\n- .*Set replicas: 2\. Tried: /);
-	assert.match(stdout, /\nkubectl --namespace default patch deployment wiki --patch '\{"spec":\{"replicas":2\}\}'\n$/);
+	assert.match(stdout, /\nkubectl --namespace default patch deployment wiki --patch '\nspec:\n {2}replicas: 2'\n$/);
 });
 
 test('what cannot work is said in one line', async (context) => {

@@ -2,7 +2,6 @@
 // feel as scripts/drill does.
 
 import { isReady, restartsOf, statusOf, versionOf } from './cluster.js';
-import { PROPAGATION } from './ingress.js';
 import { BROKEN, SLOW } from './program.js';
 import { CAN_WAIT } from './replica.js';
 
@@ -22,7 +21,7 @@ const LONGEST = 300;
 const WATCHING = 30;
 /** How much of the past is kept, in moments, and how long one is, in seconds. */
 const MOMENTS = 400;
-export const MOMENT = 0.5;
+const MOMENT = 0.5;
 
 const requestOf = (target, method = 'GET') => ({ method, target, authority: 'service', headers: [] });
 
@@ -103,6 +102,10 @@ export class Drill {
 	get #wait() {
 		return this.#kubernetes.program.answer;
 	}
+	/** How long it takes until the ingress has heard of a change. */
+	get #news() {
+		return this.#kubernetes.program.news;
+	}
 	#sleep(seconds) {
 		return this.#kubernetes.clock.wait(seconds * 1000);
 	}
@@ -128,7 +131,7 @@ export class Drill {
 		this.#watch();
 		await this.#until(Infinity, () => this.#areAllReady);
 		this.#isStarted = true;
-		await this.#sleep(PROPAGATION);
+		await this.#sleep(this.#news);
 		for (let client = 0; client < CLIENTS; client++) this.#ask('/parity?int=7', (PAUSE * client) / CLIENTS);
 		for (let client = 0; client < WAITING; client++) this.#ask('/wait', (this.#wait * client) / WAITING);
 		await this.#sleep(this.#wait);
@@ -210,7 +213,7 @@ export class Drill {
 			const before = new Map(this.#pods.map((pod) => [pod.metadata.name, restartsOf(pod)]));
 			await FAULTS[row.fault](this, row);
 			row.restarts ||= this.#pods.reduce((sum, pod) => sum + restartsOf(pod) - (before.get(pod.metadata.name) ?? 0), 0);
-			await this.#sleep(PROPAGATION + this.#wait + 1); // What is still under way belongs to this fault.
+			await this.#sleep(this.#news + this.#wait + 1); // What is still under way belongs to this fault.
 			row.until = this.#kubernetes.clock.nowMs();
 			this.#count = rowOf('');
 		};

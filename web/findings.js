@@ -2,7 +2,6 @@
 
 import { playedOf } from './cluster.js';
 import { deploymentOf, forecast } from './forecast.js';
-import { PROPAGATION } from './ingress.js';
 import { merge } from './patch.js';
 import { SPIN_HEALTH } from './replica.js';
 import { FAULTS, PROGRAM } from './terms.js';
@@ -51,7 +50,7 @@ export function describeHarm({ fault, sent, lost, bad, restarts, unready, replac
 	else if (fault === 'restart' && ready === undefined) parts.push('does not finish');
 	if (fault === 'burst' && restarts) parts.push(`makes Kubernetes restart ${count(restarts, 'container')}`);
 	if (lost) parts.push(`loses ${number.format(lost)} of ${count(sent, 'request')}`);
-	if (bad) parts.push(`gives ${number.format(bad)} of ${number.format(sent)} users a wrong answer`);
+	if (bad) parts.push(`answers ${number.format(bad)} of ${count(sent, 'request')} wrongly`);
 	return parts.join(', and ') || 'costs nothing';
 }
 
@@ -89,7 +88,7 @@ const REMEDIES = [
 		faults: ['restart', 'broken', 'slow', 'fail', 'scale', 'delete'],
 		field: 'terminationGracePeriodSeconds',
 		lesson: 'no-pre-stop',
-		why: 'it ends before preStop and the requests in flight are over',
+		why: 'the grace period ends before `preStop` and the requests in flight do',
 		patch: (spec, { lifecycle }, program) => {
 			const { terminationGracePeriodSeconds: now = 30 } = spec.template.spec;
 			const preStop = lifecycle?.preStop?.sleep?.seconds ?? 0;
@@ -101,9 +100,9 @@ const REMEDIES = [
 		faults: ['restart', 'broken', 'slow', 'fail', 'scale', 'delete'],
 		field: 'preStop',
 		lesson: 'no-pre-stop',
-		why: 'a pod that has to go gets no time to finish, and requests keep coming until word has spread',
+		why: 'a pod that has to go does so while requests are still in flight to it, or on their way',
 		patch: (spec, { name, lifecycle }, program) => {
-			const news = PROPAGATION + 1;
+			const news = Math.ceil(program.news) + 1;
 			const seconds = program.term === 'cuts' ? Math.ceil(program.answer) + news : news;
 			if ((lifecycle?.preStop?.sleep?.seconds ?? 0) >= seconds) return undefined;
 			const { terminationGracePeriodSeconds: now = 30 } = spec.template.spec;
@@ -134,7 +133,7 @@ const REMEDIES = [
 		faults: ['fail'],
 		field: 'readinessProbe',
 		lesson: 'probes',
-		why: 'it asks too seldom, or waits for too many failures',
+		why: 'the readiness probe asks too seldom, or waits for too many failures',
 		patch: (_, container) =>
 			container.readinessProbe && differs(container.readinessProbe, OFTEN) ? inContainer(container, { readinessProbe: OFTEN }) : undefined,
 	},
@@ -210,8 +209,9 @@ function handlerOf({ ports, startupProbe, readinessProbe, livenessProbe }) {
 }
 
 /**
- * A change that was tried: what it changes and why, and the rows of faults before and after.
- * @typedef {{ field: string, lesson: string, why: string, patch: any, before: any[], after: any[] }} Finding
+ * A change that was tried: what it changes and why, the Deployment's spec before it, and the rows of faults before and
+ * after.
+ * @typedef {{ field: string, lesson: string, why: string, spec: any, patch: any, before: any[], after: any[] }} Finding
  */
 
 /**
@@ -238,8 +238,10 @@ export async function advise(subject, rows, tell = () => {}) {
 	for (const before of rows.filter((row) => harmOf(row) > CHANCE).sort((a, b) => harmOf(b) - harmOf(a))) {
 		const { fault } = before;
 		let now = findings.length ? await run(objects, fault) : before;
+		let shown = before; // as in the table, unless a change has made it another
 		// What has been found for another fault may have been the reason here, too.
 		if (now && harmOf(now) < harmOf(before) / 2) {
+			shown = now;
 			const related = findings.findLast(({ faults }) => faults.includes(fault));
 			related?.before.push(before);
 			related?.after.push(now);
@@ -253,13 +255,14 @@ export async function advise(subject, rows, tell = () => {}) {
 				if (!changed || JSON.stringify(changed) === JSON.stringify(objects)) continue;
 				const after = await run(changed, fault);
 				if (after && harmOf(after) < harmOf(best?.after[0] ?? now) / 2)
-					best = { ...remedy, patch: { spec: change }, objects: changed, before: [now], after: [after] };
+					best = { ...remedy, patch: { spec: change }, objects: changed, spec, before: [shown], after: [after] };
 				if (best && harmOf(best.after[0]) <= CHANCE) break;
 			}
 			if (!best) break;
 			({ objects } = best);
 			patch = merge(patch, best.patch);
-			now = best.after[0];
+			[now] = best.after;
+			shown = now;
 			findings.push(best);
 			tell(best);
 		}
@@ -269,12 +272,15 @@ export async function advise(subject, rows, tell = () => {}) {
 }
 
 /** A finding in words. */
-export function describe({ why, patch, before, after }) {
+export function describe({ why, spec, patch, before, after }) {
 	const [first, ...others] = before;
 	const causes = describeCauses(first.causes);
 	const also = others.map((row) => ` ${FAULTS[row.fault]} ${describeHarm(row)}, for the same reason.`).join('');
-	const tried = after.map((row) => describeHarm(row));
-	return `${FAULTS[first.fault]} ${describeHarm(first)}: ${why}${causes ? ` (${causes})` : ''}.${also} Set ${changesOf(patch.spec).join(', ')}. Tried: it ${[...new Set(tried)].join('; ')}.`;
+	// The patch also states what is so already, and may not change.
+	const isNew = (change) => change !== `\`terminationGracePeriodSeconds: ${spec.template.spec.terminationGracePeriodSeconds ?? 30}\``;
+	const tried = [...new Set(after.map(describeHarm))].join('; ');
+	const longer = after[0].ready > first.ready + 3 ? `, and takes ${after[0].ready.toFixed(0)} s instead of ${first.ready.toFixed(0)} s` : '';
+	return `${FAULTS[first.fault]} ${describeHarm(first)}: ${why}${causes ? ` (${causes})` : ''}.${also} Set ${changesOf(patch.spec).filter(isNew).join(', ')}. Tried: it ${tried}${longer}.`;
 }
 
 /** What a patch sets, a field a time. */

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { advise, describe } from './findings.js';
 import { faultsFor, forecast } from './forecast.js';
 import { component, loadDeployment, refuse } from './node.js';
-import { FAULTS, PROGRAM, programOf, QUESTIONS } from './terms.js';
+import { commandOf } from './patch.js';
+import { labelOf, PROGRAM, programOf, QUESTIONS } from './terms.js';
 
 const options = Object.fromEntries(['name', ...QUESTIONS.map(({ name }) => name)].map((name) => [name, /** @type {const} */ ({ type: 'string' })]));
 const USAGE = `make forecast MANIFEST=my.yaml ARGS="${Object.keys(options)
@@ -50,8 +51,8 @@ for (const note of notes) console.log(note);
 /** A line of a table, as `make drill` prints it. */
 const line = ([first, ...rest]) => console.log(first.padEnd(38) + rest.map((text) => String(text).padStart(12)).join(''));
 const cell = (seconds) => (seconds === undefined ? '-' : `${seconds.toFixed(1)} s`);
-const printRow = ({ fault, unready, replaced, ready, sent, lost, bad, retried, refused }) =>
-	line([FAULTS[fault], cell(unready), cell(replaced), cell(ready), sent, lost, bad, retried, refused]);
+const printRow = (/** @type {any} */ row) =>
+	line([labelOf(row), ...[row.unready, row.replaced, row.ready].map(cell), row.sent, row.lost, row.bad, row.retried, row.refused]);
 
 line(['fault', 'to unready', 'to replaced', 'to ready', 'sent', 'lost', 'bad', 'retried', 'refused']);
 const subject = { objects, modules: await component(), program };
@@ -61,5 +62,6 @@ process.exitCode = Number(rows.some(({ lost }) => lost));
 console.log();
 const { findings, patch } = await advise(subject, rows);
 for (const finding of findings) console.log(`- ${describe(finding).replaceAll('`', '')}\n`);
-if (findings.length) console.log(`kubectl --namespace ${namespace} patch deployment ${name} --patch '${JSON.stringify(patch)}'`);
-else console.log('No change of the manifest was found that makes any of this better.');
+if (findings.length) console.log(commandOf({ namespace, name }, patch));
+else if (process.exitCode) console.log('No change of the manifest was found that makes any of this better.');
+else console.log('Nothing is lost, if the program behaves as assumed (see ARGS=--help).');

@@ -2,8 +2,9 @@
 
 import manifests from '../target/manifests.json' with { type: 'json' };
 import { $, make, rich } from './dom.js';
+import { commandOf } from './patch.js';
 import { Picture } from './picture.js';
-import { FAULTS, PROGRAM, QUESTIONS } from './terms.js';
+import { FAULTS, labelOf, PROGRAM, QUESTIONS } from './terms.js';
 
 /** The columns of the table, and those that are counted. */
 const TIMES = ['unready', 'replaced', 'ready'];
@@ -30,13 +31,19 @@ for (const { name, text, least, most, options } of QUESTIONS) {
 	field.value = PROGRAM[name];
 	$('#program').append(make('label', {}, text, field));
 }
+/** Says what is assumed of the program, so that nobody need open the questions to know. */
+function showAnswers() {
+	const { start, slow, answer, news, most, term, breaks } = programOf();
+	$('#program summary').textContent =
+		`What no manifest says: it starts in ${start} s, or in ${slow} s; answers take up to ${answer} s; proxies know after ${news} s; ${most} requests at once; SIGTERM: ${term}; breaks: ${breaks}`;
+}
 const programOf = () =>
 	Object.fromEntries(QUESTIONS.map(({ name, options }) => [name, options ? form.elements[name].value : form.elements[name].valueAsNumber]));
 
 function showRow(fault) {
 	chosen = fault;
 	const { moments, at, lost, bad, sent } = rows[fault];
-	$('#caption').textContent = `${FAULTS[fault]}: of ${sent} requests, ${lost} were lost, and ${bad} got an answer from a broken replica.`;
+	$('#caption').textContent = `${labelOf(rows[fault])}: of ${sent} requests, ${lost} were lost, and ${bad} got an answer from a broken replica.`;
 	picture.show(moments, at);
 	for (const button of all('#rows button')) button.ariaPressed = String(button.dataset.fault === fault);
 }
@@ -52,7 +59,7 @@ function fillTable() {
 				const [was, is] = [say(old ?? row), say(row)];
 				return make('td', { className: (name === 'lost' || name === 'bad') && row?.[name] ? 'bad' : '' }, was === is ? is : `${was} → ${is}`);
 			};
-			const button = make('button', { type: 'button', className: 'link', disabled: !row, onclick: () => showRow(fault) }, FAULTS[fault]);
+			const button = make('button', { type: 'button', className: 'link', disabled: !row, onclick: () => showRow(fault) }, row ? labelOf(row) : FAULTS[fault]);
 			button.dataset.fault = fault;
 			button.ariaPressed = String(fault === chosen);
 			return make('tr', {}, make('th', { scope: 'row' }, button), ...[...TIMES, ...COUNTS].map(cell));
@@ -84,6 +91,7 @@ function start(patch) {
 	forecaster = new Worker(FORECASTER, { type: 'module' });
 	forecaster.onerror = ({ message }) => stop(`The forecast does not start${message ? `: ${message}` : ''}.`);
 	forecaster.onmessage = ({ data }) => hear(data, started, patch);
+	showAnswers();
 	forecaster.postMessage({ manifest: source || form.elements.manifest.value, name: form.elements.name.value, program: programOf(), patch });
 }
 
@@ -107,6 +115,7 @@ function hear({ error, text, faults, row, finding, isDone, ...more }, started, p
 	const seconds = ((performance.now() - started) / 1000).toFixed(0);
 	const found = $('#findings ol').children.length;
 	if (!patch) {
+		for (const [index, text] of more.texts.entries()) $('#findings ol').children[index].firstChild.replaceChildren(...rich(text));
 		if (found > 1) {
 			$('#all').hidden = false;
 			$('#all button').onclick = () => start(more.patch);
@@ -138,20 +147,20 @@ function showSubject() {
 	const assumed = [
 		...notes,
 		...(canWait ? [] : ['This browser cannot suspend WebAssembly (JSPI), so nobody asks for slow answers, and there is no burst.']),
-		'Requests come through a proxy that hears of each change a second late, and are sent once.',
 		'The program behaves as the answers to the questions say.',
-		'A replica here has fewer places for requests than yours, and gets fewer requests.',
+		'Requests come through a proxy, at random moments, so no two runs are the same. One that is refused or cut is lost; only when a replica exits is it retried, as an ingress does.',
+		'All replicas here have room for 75 requests at once, or less if yours have. A burst is 1.2 times as many as they have room for, so more replicas do not help.',
 	];
 	$('#assumed ul').replaceChildren(...assumed.map((note) => make('li', {}, note)));
 	$('#assumed').hidden = false;
 }
 
 function showFinding({ text, lesson, patch }) {
-	const command = `kubectl --namespace ${subject.namespace} patch deployment ${subject.name} --patch '${JSON.stringify(patch)}'`;
+	const command = commandOf(subject, patch);
 	const attempt = make('button', { type: 'button', onclick: () => start(patch), disabled: true }, 'Try it');
 	const copy = make('button', { type: 'button', className: 'soft', onclick: () => copyText(command, copy) }, 'Copy');
 	const item = make('li', {}, make('p', {}, ...rich(text)), make('code', { className: 'command' }, command));
-	item.append(make('div', { className: 'row' }, attempt, copy, make('a', { href: `./#${lesson}` }, 'The lesson on this')));
+	item.append(make('div', { className: 'row' }, attempt, copy, make('a', { href: `./#${lesson}`, target: '_blank', rel: 'noopener' }, 'The lesson on this')));
 	$('#findings ol').append(item);
 	$('#findings').hidden = false;
 }
@@ -174,6 +183,11 @@ form.onsubmit = (event) => {
 	event.preventDefault();
 	start();
 };
+form.oninput = () => {
+	showAnswers();
+	if (!forecaster && subject) status.textContent = 'This has changed: press Forecast again.';
+};
+showAnswers();
 form.elements.manifest.oninput = () => {
 	source = '';
 	form.elements.name.replaceChildren();

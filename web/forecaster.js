@@ -16,7 +16,8 @@ addEventListener('message', async ({ data: { manifest, name, program, patch } })
 		if (patch) return postMessage({ isDone: true });
 		const tell = (finding) => postMessage({ finding: { lesson: finding.lesson, patch: finding.patch, text: describe(finding) } });
 		const advice = await advise(subject, rows, tell);
-		postMessage({ isDone: true, patch: advice.patch, rest: advice.rest.map(({ fault }) => fault) });
+		const texts = advice.findings.map(describe); // by now, it is known what else they make better
+		postMessage({ isDone: true, texts, patch: advice.patch, rest: advice.rest.map(({ fault }) => fault) });
 	} catch (error) {
 		postMessage({ error: String(error.message).split('\n', 1)[0] });
 	}

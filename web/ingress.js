@@ -3,9 +3,6 @@
 
 import { REFUSED } from './replica.js';
 
-/** How long a change takes until an ingress knows of it, in seconds: 0.2 to 2 s on a real cluster. */
-export const PROPAGATION = 1;
-
 export class Ingress {
 	#kubernetes;
 	#slices = new Map();
@@ -22,7 +19,7 @@ export class Ingress {
 				this.#endpoints = [...this.#slices.values()].flatMap(endpointsOf);
 			};
 			// It lists the first endpoints, and watches from then on.
-			if (this.#endpoints.length || this.#turn) kubernetes.clock.setTimeout(hear, PROPAGATION * 1000);
+			if (this.#endpoints.length || this.#turn) kubernetes.clock.setTimeout(hear, kubernetes.program.news * 1000);
 			else hear();
 		});
 	}

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isReady, Kubernetes } from './cluster.js';
-import { Ingress, PROPAGATION } from './ingress.js';
+import { Ingress } from './ingress.js';
 import { component, loadDeployment } from './node.js';
 import { stepUntil } from './time.js';
 
@@ -17,7 +17,7 @@ test('what a replica refuses or cuts is sent to another only if it may be, and n
 	const requestOf = (method, target) => ({ method, target, authority: 'service', headers: [] });
 	await assert.rejects(ingress.send(requestOf('GET', '/health')), /No replica is ready/);
 	while ([...kubernetes.pods.values()].filter(isReady).length < 2) await step(kubernetes.clock.wait(100));
-	await step(kubernetes.clock.wait(PROPAGATION * 1000));
+	await step(kubernetes.clock.wait(kubernetes.program.news * 1000));
 	assert.equal(ingress.endpoints.length, 2);
 
 	const [pod, other] = kubernetes.pods.values();

@@ -23,3 +23,19 @@ export function merge(target, patch) {
 	}
 	return merged;
 }
+
+/** Whether YAML would take a text for something else, or not at all. */
+const needsQuotes = (text) => !/^[A-Za-z/][\w./-]*$/.test(text) || /^(true|false|yes|no|on|off|null|y|n)$/i.test(text);
+
+/** A value in YAML, as people write it. */
+function yaml(value, indent) {
+	if (value === null || typeof value !== 'object') return ` ${typeof value === 'string' && needsQuotes(value) ? JSON.stringify(value) : value}`;
+	const isList = Array.isArray(value);
+	const items = isList
+		? value.map((it) => `-${yaml(it, `${indent}  `).replace(/^\n\s*/, ' ')}`)
+		: Object.entries(value).map(([key, it]) => `${key}:${yaml(it, `${indent}  `)}`);
+	return items.map((item) => `\n${indent}${item}`).join('');
+}
+
+/** What applies a patch of a Deployment. */
+export const commandOf = ({ namespace, name }, patch) => `kubectl --namespace ${namespace} patch deployment ${name} --patch '${yaml(patch, '')}'`;

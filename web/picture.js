@@ -9,6 +9,8 @@ const NAMES = 56;
 const LANE = 22;
 const USERS = 44;
 const AXIS = 16;
+/** How long a moment is, in milliseconds: it ends when it was written down. */
+const MOMENT = 500;
 
 const svg = (tag, attributes, ...children) => {
 	const element = document.createElementNS(NS, tag);
@@ -95,7 +97,7 @@ export class Picture {
 
 		const start = injected ?? moments[0]?.at;
 		for (const [index, { at }] of moments.entries()) {
-			const second = Math.round((at - start) / 500) / 2;
+			const second = Math.round((at - MOMENT - start) / MOMENT) / 2;
 			if (second % 5 === 0)
 				drawing.append(svg('text', { x: x(index), y: 11, class: 'axis' }, `${second} s`), svg('path', { d: `M${x(index)} ${AXIS}V${height}`, class: 'grid' }));
 		}
@@ -135,8 +137,10 @@ export class Picture {
 			svg('text', { x: 0, y: base - 4 }, 'good'),
 			svg('text', { x: 0, y: base + 12 }, 'not'),
 		);
-		const index = injected === undefined ? -1 : moments.findIndex(({ at }) => at >= injected);
-		if (index >= 0) drawing.append(svg('path', { d: `M${x(index)} ${AXIS - 2}V${height}`, class: 'injected' }));
+		if (injected !== undefined && moments.length) {
+			const where = x((injected - moments[0].at) / MOMENT + 1);
+			drawing.append(svg('path', { d: `M${where} ${AXIS - 2}V${height}`, class: 'injected' }));
+		}
 		drawing.append(svg('path', { class: 'cursor' }));
 		this.#figure.firstChild.replaceWith(drawing);
 		this.#slider.max = String(Math.max(0, moments.length - 1));

@@ -8,18 +8,21 @@ export const FAULTS = {
 	quit: 'A replica that exits',
 	slow: 'A rollout that starts slowly',
 	burst: 'A burst of requests',
-	scale: 'Scaling down to half',
+	scale: 'Scaling down',
 	delete: 'A deleted pod',
 };
 
+/** What a forecast calls the fault of a row. */
+export const labelOf = ({ fault, replicas }) => (fault === 'scale' ? `${FAULTS.scale} to ${replicas}` : FAULTS[fault]);
+
 /**
- * How long it takes to start, and to start slowly; how long its slowest answers take (all in seconds); how many requests
- * it has room for at once, unless the manifest says so; what it does on SIGTERM; and how it breaks.
- * @typedef {{ start: number, slow: number, answer: number, most: number, term: string, breaks: string }} Settings
+ * How long it takes to start, and to start slowly; how long its slowest answers take; how long it takes until whoever
+ * sends requests has heard of a change (all in seconds); how many requests it has room for at once, unless the manifest says so; what it does on SIGTERM; and how it breaks.
+ * @typedef {{ start: number, slow: number, answer: number, news: number, most: number, term: string, breaks: string }} Settings
  */
 
 /** Those of the component. @type {Settings} */
-export const COMPONENT = { start: 0, slow: 20, answer: 5, most: 100, term: 'cuts', breaks: 'unhealthy' };
+export const COMPONENT = { start: 0, slow: 20, answer: 5, news: 1, most: 100, term: 'cuts', breaks: 'unhealthy' };
 
 /** What a forecast assumes: most programs take a second to start. @type {Settings} */
 export const PROGRAM = { ...COMPONENT, start: 1 };
@@ -32,11 +35,12 @@ export const QUESTIONS = [
 	{ name: 'start', text: 'How many seconds does it take to start?', least: 0, most: 600 },
 	{ name: 'slow', text: 'And when it starts slowly, as on a busy node?', least: 0, most: 600 },
 	{ name: 'answer', text: 'How many seconds do its slowest answers take?', least: 0, most: 60 },
+	{ name: 'news', text: 'After how many seconds has every proxy heard that a pod comes or goes?', least: 0, most: 60 },
 	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000 },
 	{
 		name: 'term',
 		text: 'What does it do on SIGTERM?',
-		options: { cuts: 'ends, and cuts requests in flight, as Spin does', finishes: 'refuses new requests, and finishes those in flight', ignores: 'ignores it' },
+		options: { cuts: 'ends at once, and cuts requests in flight', finishes: 'refuses new requests, and finishes those in flight', ignores: 'ignores it' },
 	},
 	{
 		name: 'breaks',
