@@ -278,16 +278,22 @@ export function describe({ why, spec, patch, before, after }) {
 	const also = others.map((row) => ` ${FAULTS[row.fault]} ${describeHarm(row)}, for the same reason.`).join('');
 	// The patch also states what is so already, and may not change.
 	const isNew = (change) => change !== `\`terminationGracePeriodSeconds: ${spec.template.spec.terminationGracePeriodSeconds ?? 30}\``;
-	const tried = [...new Set(after.map(describeHarm))].join('; ');
+	const isGood = after.every((row) => harmOf(row) <= CHANCE);
+	const tried = isGood ? `it ${describeHarm(after[0])}` : after.map((row) => `${FAULTS[row.fault].toLowerCase()} ${describeHarm(row)}`).join('; ');
 	const longer = after[0].ready > first.ready + 3 ? `, and takes ${after[0].ready.toFixed(0)} s instead of ${first.ready.toFixed(0)} s` : '';
-	return `${FAULTS[first.fault]} ${describeHarm(first)}: ${why}${causes ? ` (${causes})` : ''}.${also} Set ${changesOf(patch.spec).filter(isNew).join(', ')}. Tried: it ${tried}${longer}.`;
+	return `${FAULTS[first.fault]} ${describeHarm(first)}: ${why}${causes ? ` (${causes})` : ''}.${also} Set ${changesOf(patch.spec).filter(isNew).join(', ')}. Tried: ${tried}${longer}.`;
 }
 
-/** What a patch sets, a field a time. */
-export function changesOf(value, path = '') {
-	if (Array.isArray(value)) return value.flatMap(({ name, ...item }) => changesOf(item, path === 'env' ? name : ''));
-	if (value === null || typeof value !== 'object') return value === null ? [] : [`\`${path}: ${value}\``];
-	return Object.entries(value).flatMap(([key, it]) =>
-		changesOf(it, ['template', 'spec', 'containers', 'metadata'].includes(key) || key === 'value' ? path : path ? `${path}.${key}` : key),
-	);
+/** What a patch sets, a field of the spec or of a container a time. */
+function changesOf(value, key = '') {
+	if (Array.isArray(value) && key !== 'env') return value.flatMap(({ name, ...item }) => changesOf(item));
+	if (['', 'template', 'spec', 'containers'].includes(key)) return Object.entries(value).flatMap(([key, it]) => changesOf(it, key));
+	return key === 'env' ? value.map(({ name, value }) => `\`${name}: "${value}"\``) : [`\`${key}: ${flow(value)}\``];
+}
+
+/** A value in YAML, in one line; what a patch only removes is left out. */
+function flow(value) {
+	if (value === null || typeof value !== 'object') return value;
+	const items = Object.entries(value).filter(([, it]) => it !== null);
+	return `{ ${items.map(([key, it]) => `${key}: ${flow(it)}`).join(', ')} }`;
 }

@@ -4,7 +4,7 @@ import manifests from '../target/manifests.json' with { type: 'json' };
 import { $, make, rich } from './dom.js';
 import { commandOf } from './patch.js';
 import { Picture } from './picture.js';
-import { FAULTS, labelOf, PROGRAM, QUESTIONS } from './terms.js';
+import { FAULTS, labelOf, PROGRAM, programOf as parseAnswers, QUESTIONS } from './terms.js';
 
 /** The columns of the table, and those that are counted. */
 const TIMES = ['unready', 'replaced', 'ready'];
@@ -27,7 +27,7 @@ let subject; // what the forecaster has found in the manifest
 for (const { name, text, least, most, options } of QUESTIONS) {
 	const field = options
 		? make('select', { name }, ...Object.entries(options).map(([value, meaning]) => make('option', { value }, meaning)))
-		: make('input', { type: 'number', name, min: least, max: most, step: 'any', required: true });
+		: make('input', { type: 'number', name, min: least, max: most, step: name === 'most' ? 1 : 'any', required: true });
 	field.value = PROGRAM[name];
 	$('#program').append(make('label', {}, text, field));
 }
@@ -84,6 +84,10 @@ function start(patch) {
 		before = undefined;
 		$('#findings ol').replaceChildren();
 		$('#findings').hidden = $('#all').hidden = true;
+		chosen = undefined;
+		$('#caption').textContent = 'The picture of each fault is shown here.';
+		$('#rows tbody').replaceChildren();
+		picture.show([]);
 	}
 	rows = {};
 	for (const button of all('#go, #findings button')) button.disabled = true;
@@ -107,7 +111,8 @@ function hear({ error, text, faults, row, finding, isDone, ...more }, started, p
 		const count = Object.keys(rows).length;
 		const isWorst = !chosen || !rows[chosen] || row.lost + row.bad > rows[chosen].lost + rows[chosen].bad;
 		if (patch ? row.fault === chosen : isWorst) showRow(row.fault);
-		status.textContent = count < subject.faults.length || patch ? `${count} of ${subject.faults.length} faults…` : 'Trying what would make it better…';
+		status.textContent =
+			count < subject.faults.length || patch ? `${subject.name}: ${count} of ${subject.faults.length} faults…` : 'Trying what would make it better…';
 	}
 	if (faults || row) fillTable();
 	if (finding) showFinding(finding);
@@ -120,15 +125,15 @@ function hear({ error, text, faults, row, finding, isDone, ...more }, started, p
 			$('#all').hidden = false;
 			$('#all button').onclick = () => start(more.patch);
 		}
-		const harmless = Object.values(rows).every(({ lost }) => lost === 0);
+		const sum = (kind) => Object.values(rows).reduce((sum, row) => sum + row[kind], 0);
 		if (!found) {
 			$('#findings').hidden = false;
 			$('#findings ol').append(
 				make(
 					'li',
 					{},
-					harmless
-						? 'Nothing is lost in any of these, as far as this can tell: see what is assumed.'
+					sum('lost') === 0
+						? `No request is lost in any of these, as far as this can tell: see what is assumed. ${sum('bad')} were answered by a broken replica until its probes noticed, and ${sum('refused')} refused by the program’s own limit.`
 						: 'No change of the manifest was found that makes any of this better.',
 				),
 			);
@@ -155,11 +160,17 @@ function showSubject() {
 	$('#assumed').hidden = false;
 }
 
-function showFinding({ text, lesson, patch }) {
+function showFinding({ fault, text, lesson, patch }) {
+	if (!$('#findings ol').children.length) showRow(fault);
 	const command = commandOf(subject, patch);
 	const attempt = make('button', { type: 'button', onclick: () => start(patch), disabled: true }, 'Try it');
 	const copy = make('button', { type: 'button', className: 'soft', onclick: () => copyText(command, copy) }, 'Copy');
-	const item = make('li', {}, make('p', {}, ...rich(text)), make('code', { className: 'command' }, command));
+	const item = make(
+		'li',
+		{},
+		make('p', {}, ...rich(text)),
+		make('details', {}, make('summary', {}, 'The patch'), make('code', { className: 'command' }, command)),
+	);
 	item.append(make('div', { className: 'row' }, attempt, copy, make('a', { href: `./#${lesson}`, target: '_blank', rel: 'noopener' }, 'The lesson on this')));
 	$('#findings ol').append(item);
 	$('#findings').hidden = false;
@@ -208,6 +219,8 @@ async function open(file) {
 	if (file) take(new Uint8Array(await file.arrayBuffer()));
 }
 form.elements.file.onchange = ({ target }) => open(target.files[0]);
+// A field that is wrong has to be in sight.
+form.addEventListener('invalid', () => $('#program').setAttribute('open', ''), true);
 form.ondragover = (event) => event.preventDefault();
 form.ondrop = (event) => {
 	const [file] = event.dataTransfer.files;
@@ -239,12 +252,12 @@ async function openLink() {
 			parts.push(part.value);
 		}
 		const { manifest, name, program } = JSON.parse(await new Blob(parts).text());
-		for (const { name } of QUESTIONS) if (program[name] !== undefined) form.elements[name].value = program[name];
+		for (const [name, value] of Object.entries(parseAnswers(program, PROGRAM))) form.elements[name].value = value;
 		form.elements.manifest.value = String(manifest);
 		if (name) form.elements.name.replaceChildren(make('option', { value: name }, name));
 		if (form.reportValidity()) start();
-	} catch {
-		status.textContent = 'This link is not whole: nothing in it can be read.';
+	} catch (error) {
+		status.textContent = `This link is not whole, or not right: ${error.message || 'it ends too early'}.`;
 	}
 }
 addEventListener('hashchange', openLink);

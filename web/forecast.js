@@ -34,7 +34,9 @@ async function begin({ objects, modules, program = PROGRAM }) {
 	const drill = new Drill(kubernetes, new Ingress(kubernetes));
 	const deadline = Math.min(kubernetes.deployment.spec.progressDeadlineSeconds ?? LONGEST, LONGEST);
 	const late = kubernetes.clock.wait(deadline * 1000).then(() => {
-		throw new Error(`its replicas are not ready after ${deadline} s: ${[...warnings].pop() ?? 'no event says why'}`);
+		throw new Error(
+			`its replicas are not ready after ${deadline} s: ${[...warnings].pop() ?? 'no probe has failed yet, so one may ask too late or too seldom'}`,
+		);
 	});
 	late.catch(() => {});
 	const close = () => {

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { advise } from './findings.js';
 import { forecast } from './forecast.js';
 import { component, loadDeployment } from './node.js';
 import { COMPONENT } from './terms.js';
@@ -60,7 +61,7 @@ test('a flood costs nothing but the waits that are too many', async () => {
 const DOCS = 'https://kubernetes.io/docs/concepts/workloads';
 const PROBES = 'https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/';
 
-/** Each changed manifest, the faults injected, and what its rows have to be like. */
+/** Each changed manifest, the faults injected, the field that has to be found, and what the rows have to be like. */
 const CASES = [
 	{
 		what: 'without readiness, users get bad answers until the container is restarted',
@@ -68,6 +69,7 @@ const CASES = [
 		change: (_, container) => {
 			delete container.readinessProbe;
 		},
+		finds: 'readinessProbe',
 		faults: ['fail'],
 		holds: ([{ unready, replaced, bad }]) => unready > 15 && Math.abs(replaced - unready) < 2.5 && bad > 100,
 	},
@@ -77,6 +79,7 @@ const CASES = [
 		change: (_, container) => {
 			delete container.lifecycle;
 		},
+		finds: 'preStop',
 		faults: ['restart'],
 		holds: ([{ replaced, lost }]) => replaced < 13 && lost > 10,
 	},
@@ -87,6 +90,7 @@ const CASES = [
 			Object.assign(container.livenessProbe, { periodSeconds: 1, failureThreshold: 1 });
 			setEnv(container, 'MAX_WAITS', '0');
 		},
+		finds: 'MAX_WAITS',
 		faults: ['burst'],
 		holds: ([{ replaced, lost }]) => replaced < 15 && lost > 0,
 	},
@@ -94,6 +98,7 @@ const CASES = [
 		what: 'patient liveness does not',
 		docs: `${PROBES}#liveness-probe`,
 		change: (_, container) => setEnv(container, 'MAX_WAITS', '0'),
+		finds: 'MAX_WAITS',
 		faults: ['burst'],
 		holds: ([{ replaced }]) => replaced === undefined,
 	},
@@ -103,6 +108,7 @@ const CASES = [
 		change: (spec) => {
 			spec.strategy.rollingUpdate = { maxSurge: 0, maxUnavailable: 3 };
 		},
+		finds: 'strategy',
 		faults: ['restart'],
 		holds: ([{ ready, lost }]) => ready < 13 && lost > 10,
 	},
@@ -112,6 +118,7 @@ const CASES = [
 		change: (spec) => {
 			spec.strategy = { type: 'Recreate' };
 		},
+		finds: 'strategy',
 		faults: ['restart'],
 		holds: ([{ ready, lost }]) => ready > 7 && lost > 10,
 	},
@@ -121,6 +128,7 @@ const CASES = [
 		change: (spec) => {
 			spec.replicas = 1;
 		},
+		finds: 'replicas',
 		faults: ['quit'],
 		holds: ([{ ready, lost }]) => ready < 5 && lost > 10,
 	},
@@ -131,6 +139,7 @@ const CASES = [
 			setProbes(container, (probe) => {
 				probe.httpGet.path = '/.well-known/spin/health';
 			}),
+		finds: 'httpGet',
 		faults: ['fail'],
 		holds: ([{ unready, replaced, bad }]) => unready === undefined && replaced === undefined && bad > 200,
 	},
@@ -140,6 +149,7 @@ const CASES = [
 		change: (spec) => {
 			spec.template.spec.terminationGracePeriodSeconds = 3;
 		},
+		finds: 'terminationGracePeriodSeconds',
 		faults: ['restart'],
 		holds: ([{ replaced, lost }]) => replaced < 15 && lost > 0,
 	},
@@ -149,6 +159,7 @@ const CASES = [
 		change: (spec) => {
 			spec.replicas = 1;
 		},
+		finds: 'replicas',
 		faults: ['quit', 'quit', 'quit'],
 		// The kubelet looks only every 10 to 15 s whether the pause is over.
 		holds: (rows) => rows.every(({ ready }, index) => ready > 10 * index + 1 && ready < 15 * index + 6),
@@ -169,6 +180,7 @@ const CASES = [
 		change: (_, container) => {
 			delete container.livenessProbe;
 		},
+		finds: 'livenessProbe',
 		faults: ['fail', 'quit'],
 		holds: ([fail, quit]) => fail.unready < 8 && fail.replaced === undefined && fail.lost === 0 && quit.ready < 5,
 	},
@@ -180,9 +192,13 @@ const CASES = [
 	},
 ];
 
-for (const { what, docs, change, faults, holds } of CASES) {
+for (const { what, docs, change, faults, finds, holds } of CASES) {
 	test(what, async () => {
-		const rows = await forecastOf(deploymentWith(change), faults);
-		assert.ok(holds(rows), `${JSON.stringify(rows)}; see ${docs}`);
+		const subject = { objects: deploymentWith(change), modules, program: COMPONENT };
+		const rows = await forecast(subject, faults);
+		const said = JSON.stringify(rows.map(({ moments, ...row }) => row));
+		assert.ok(holds(rows), `${said}; see ${docs}`);
+		const { findings } = await advise(subject, rows);
+		assert.equal(findings[0]?.field, finds, said);
 	});
 }

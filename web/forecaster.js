@@ -14,7 +14,8 @@ addEventListener('message', async ({ data: { manifest, name, program, patch } })
 		const subject = { objects: withPatch(objects, patch ?? {}), modules, program };
 		const rows = await forecast(subject, faults, (row) => postMessage({ row }));
 		if (patch) return postMessage({ isDone: true });
-		const tell = (finding) => postMessage({ finding: { lesson: finding.lesson, patch: finding.patch, text: describe(finding) } });
+		const tell = (finding) =>
+			postMessage({ finding: { fault: finding.before[0].fault, lesson: finding.lesson, patch: finding.patch, text: describe(finding) } });
 		const advice = await advise(subject, rows, tell);
 		const texts = advice.findings.map(describe); // by now, it is known what else they make better
 		postMessage({ isDone: true, texts, patch: advice.patch, rest: advice.rest.map(({ fault }) => fault) });

@@ -73,11 +73,11 @@ export const LESSONS = [
 		id: 'bad-version',
 		title: 'A bad version',
 		text: [
-			'A new version may not work at all. A pod that never becomes ready gets no requests; and until a new pod is ready, no old one has to go. So the rollout stalls, and users notice nothing.',
+			'A new version may not work at all. Then its `startupProbe` never succeeds, and it never becomes ready: it gets no requests, and no old pod has to go. So the rollout stalls, and users notice nothing.',
 			'After `progressDeadlineSeconds`, 600 by default, the Deployment reports that it makes no progress. Nothing goes back by itself. The button rolls out a version whose `/health` fails from the start, and undoes that after 30 s.',
 		],
 		file: 'deployment.yaml',
-		lines: ['strategy:', 'readinessProbe:'],
+		lines: ['strategy:', 'startupProbe:', 'readinessProbe:'],
 		patch: {},
 		fault: 'broken',
 		button: 'Roll out a broken version',
@@ -187,7 +187,7 @@ export const LESSONS = [
 		title: 'A slow start',
 		text: [
 			'While a program starts, it cannot answer, and liveness fails. If it takes longer to start than liveness is patient, here 12 s, it is restarted, and starts anew: it never gets anywhere.',
-			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. That takes a while; `×5` makes it shorter.',
+			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. It is undone after 70 s; `×5` makes that shorter.',
 		],
 		file: 'deployment.yaml',
 		lines: ['startupProbe:', 'livenessProbe:'],

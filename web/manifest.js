@@ -6,6 +6,8 @@ import { playedOf } from './cluster.js';
 /** The longest manifest, in bytes, and the most replicas: more would take too long. */
 const LONGEST = 1_000_000;
 const MOST = 100;
+/** A registry, a path, a tag and a digest, of which the path alone is needed. */
+const IMAGE = /^[\w.-]+(:\d+)?(\/[a-z0-9._-]+)*(:\w[\w.-]{0,127})?(@sha256:[a-f0-9]{64})?$/;
 /** The largest number that Kubernetes stores. */
 const INT32 = 2 ** 31 - 1;
 
@@ -196,7 +198,10 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 	const model = object(DEPLOYMENT, spec, 'spec', dropped);
 	const containers = model.template?.spec?.containers ?? [];
 	if (!containers.length) throw new Error('spec.template.spec.containers: the Deployment has no container');
-	for (const { name, image } of containers) if (!name || !image) throw new Error(`container ${name ?? image ?? ''}: it needs a name and an image`);
+	for (const { name, image } of containers) {
+		if (image && !IMAGE.test(image)) throw new Error(`container ${say(name ?? '')}: ${say(image)} is not the name of an image`);
+		if (!name || !image) throw new Error(`container ${say(name ?? image ?? '')}: it needs a name and an image`);
+	}
 	const labels = model.template.metadata?.labels ?? {};
 	const selected = model.selector?.matchLabels ?? {};
 	if (!Object.keys(model.selector ?? {}).length) throw new Error('spec.selector: the Deployment selects no pods');
@@ -284,6 +289,6 @@ function oneLine(act) {
 	try {
 		return act();
 	} catch (error) {
-		throw new Error(error instanceof RangeError ? 'it is nested too deeply' : String(error.message).split('\n', 1)[0]);
+		throw new Error(error instanceof RangeError || /call stack/.test(error.message) ? 'it is nested too deeply' : String(error.message).split('\n', 1)[0]);
 	}
 }

@@ -101,6 +101,7 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		[plain.replace('selector: { matchLabels: { app: shop } }', ''), /selects no pods/],
 		['apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: x }\nspec: { template: { spec: { containers: [] } } }', /has no container$/],
 		[plain.replace('          image: shop', ''), /needs a name and an image/],
+		[plain.replace('image: shop', 'image: "<b>"'), /"<b>" is not the name of an image/],
 		[yaml('', '', 'replicas: many'), /^spec\.replicas: "many" is not a whole number/],
 		[yaml('', '', 'replicas: -1'), /not a whole number/],
 		[yaml('', '', 'replicas: 1.5'), /not a whole number/],

@@ -112,10 +112,11 @@ function formChanged() {
 const NONE = '–';
 
 /** What a patch changes, in the form's words. */
-function changesOf(patch) {
+function changesOf(patch, program = {}) {
 	const numbers = Object.entries(numbersOf(merge(manifest, patch)));
 	const changed = numbers.filter(([name, value]) => value !== undefined && value !== ORIGINAL[name]);
-	return changed.map(([name, value]) => `${name} ${value || 'off'}`).join(', ') || NONE;
+	const words = [...changed.map(([name, value]) => `${name} ${value || 'off'}`), ...Object.entries(program).map(([name, value]) => `${name} ${value}`)];
+	return words.join(', ') || NONE;
 }
 
 /** Sends a patch and a fault; `output` will say what comes of it. */
@@ -144,7 +145,7 @@ function describe({ fault, at, unready, replaced, ready, isCut, sent, lost, bad,
 	const parts = Object.entries(times)
 		.filter(([, time]) => time != null)
 		.map(([what, time]) => `${what} after ${time.toFixed(1)} s`);
-	if (!done) return `${ready != null ? 'Requests in flight are still counted' : 'Under way'}: ${parts.join(', ') || 'nothing seen yet'}.`;
+	if (!done) return `${ready != null ? 'Requests in flight are still counted' : 'Under way'}: ${parts.join(', ') || 'watch the picture'}.`;
 	for (const what of ['unready', 'new pod ready', end])
 		if (what in times && times[what] == null) parts.push(what === 'new pod ready' ? 'no new pod ready' : `never ${what}`);
 	if (restarts && end === 'rolled out') parts.push(`${restarts} restarts of new containers`);
@@ -169,22 +170,30 @@ async function ask({ path, times }, output) {
 }
 
 const DEPLOYMENT = 'deployment/spin-on-k8s';
-const setImage = (tag) => [`kubectl set image ${DEPLOYMENT} ${CONTAINER}=spin-on-k8s:${tag}`, 'sleep 30', `kubectl rollout undo ${DEPLOYMENT}`];
+const setImage = (tag, seconds) => [
+	`kubectl set image ${DEPLOYMENT} ${CONTAINER}=spin-on-k8s:${tag}`,
+	`sleep ${seconds}`,
+	`kubectl rollout undo ${DEPLOYMENT}`,
+];
 /** What injects each fault on a cluster. */
 const COMMANDS = {
 	fail: ['curl -X POST $URL/fail'],
 	quit: ['curl -X POST $URL/quit'],
 	restart: [`kubectl rollout restart ${DEPLOYMENT}`],
-	broken: setImage('broken'),
-	slow: setImage('slow'),
+	broken: setImage('broken # a version whose /health fails', 30),
+	slow: setImage('slow # a version that takes 40 s to start', 70),
 	scale: [],
 	burst: ['seq 2000 | xargs -P 2000 -I% curl -s $URL/wait'],
 	flood: ['seq 20000 | xargs -P 2000 -I% curl -s $URL/wait'],
 };
 /** What a lesson's button does, as one would do it on a cluster. */
-function commandsOf({ patch = {}, fault, ask }) {
+function commandsOf({ patch = {}, program = /** @type {any} */ ({}), fault, ask }) {
 	if (ask) return [ask.times > 1 ? `for i in $(seq ${ask.times}); do curl -si $URL/${ask.path} | grep x-replica; done` : `curl '$URL/${ask.path}'`];
-	return [...(Object.keys(patch).length ? [patchCommand(patch)] : []), ...COMMANDS[fault]];
+	return [
+		...(program.term ? ['# The program has to finish what it has on SIGTERM.'] : []),
+		...(Object.keys(patch).length ? [patchCommand(patch)] : []),
+		...COMMANDS[fault],
+	];
 }
 const patchCommand = (patch) => `kubectl patch ${DEPLOYMENT.replace('/', ' ')} --patch '${JSON.stringify(patch)}'`;
 
@@ -329,9 +338,9 @@ function render(news) {
 	);
 	fill(
 		'#faults',
-		faults.map(({ fault, patch, unready, replaced, ready, sent, lost, bad, retried, refused, done }) => {
+		faults.map(({ fault, patch, program, unready, replaced, ready, sent, lost, bad, retried, refused, done }) => {
 			const times = [unready, replaced, ready].map((time) => time?.toFixed(1) ?? (done ? NONE : '…'));
-			return [lost, FAULTS[fault], changesOf(patch), ...times, sent, lost, bad, retried, refused];
+			return [lost, FAULTS[fault], changesOf(patch, program), ...times, sent, lost, bad, retried, refused];
 		}),
 	);
 	fill(

@@ -9,6 +9,8 @@ const NAMES = 56;
 const LANE = 22;
 const USERS = 44;
 const AXIS = 16;
+/** With more pods than this, those that nothing happens to have no lane. */
+const MANY = 12;
 /** How long a moment is, in milliseconds: it ends when it was written down. */
 const MOMENT = 500;
 
@@ -83,16 +85,18 @@ export class Picture {
 	show(moments, injected = undefined, least = 0) {
 		this.#moments = moments;
 		this.#injected = injected;
-		const names = [...new Set(moments.flatMap(({ pods }) => pods.map(({ name }) => name)))];
+		const all = [...new Set(moments.flatMap(({ pods }) => pods.map(({ name }) => name)))];
+		const isIdle = (name) => moments.every(({ pods }) => pods.find((it) => it.name === name)?.state === 'ready');
+		const names = all.length > MANY ? all.filter((name) => !isIdle(name)) : all;
 		const width = (WIDTH - NAMES) / Math.max(moments.length, least, 1);
 		this.#width = width;
 		const x = (index) => NAMES + index * width;
-		const bottom = AXIS + names.length * LANE;
+		const bottom = AXIS + (names.length + Number(all.length > names.length)) * LANE;
 		const height = bottom + USERS * 2;
 		const drawing = svg('svg', {
 			viewBox: `0 0 ${WIDTH} ${height}`,
 			role: 'img',
-			'aria-label': `${names.length} pods over ${Math.round(moments.length / 2)} seconds`,
+			'aria-label': `${all.length} pods over ${Math.round(moments.length / 2)} seconds`,
 		});
 
 		const start = injected ?? moments[0]?.at;
@@ -120,6 +124,8 @@ export class Picture {
 				}
 			}
 		}
+		if (all.length > names.length)
+			drawing.append(svg('text', { x: NAMES, y: bottom - 8 }, `and ${all.length - names.length} pods that were ready all the time`));
 		const most = Math.max(1, ...moments.map(({ good, bad, refused, lost }) => Math.max(good, bad + refused + lost)));
 		const base = bottom + USERS;
 		for (const [index, moment] of moments.entries()) {

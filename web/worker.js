@@ -106,7 +106,7 @@ async function startOver() {
 // The page: it sends commands, and is told what there is, at most four times a second.
 
 const pages = new Set();
-/** How many moments a page shows: a minute. */
+/** How many moments a page shows: a minute, or all of a fault that takes longer. */
 const SHOWN = 120;
 let due;
 function tell() {
@@ -122,7 +122,7 @@ async function tellNow() {
 		started,
 		now: kubernetes.clock.nowMs(),
 		speed,
-		moments: drill.moments.slice(-SHOWN),
+		moments: drill.moments.slice(-Math.max(SHOWN, busy && faults[0]?.at ? (kubernetes.clock.nowMs() - faults[0].at) / 500 + 6 : 0)),
 		canWait: CAN_WAIT,
 		patch,
 		program,
@@ -183,7 +183,7 @@ async function act({ patch: wanted, program: behaviour = {}, fault, isFresh, spe
 	program = behaviour;
 	if (!fault) return isSame ? undefined : (await cluster()).kubernetes.apply([patched(patch)]);
 	busy = true;
-	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, replicas: patched(patch).spec.replicas, done: false, isCut: false };
+	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, program, replicas: patched(patch).spec.replicas, done: false, isCut: false };
 	faults.unshift(row);
 	faults.splice(20);
 	tell();
