@@ -66,16 +66,10 @@ bench: build ## Measure it against native hyper and others (QUICK=1 for a trial 
 drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see scripts/drill)
 	scripts/drill
 
-pictures: components ## Take the pictures in docs/ anew, of the forecast and of make demo, in Chromium
+picture: components ## Take the README's picture anew, in Chromium
 	scripts/tools >/dev/null
-	rm -f target/screenshots/*
-	scripts/web
-	$(NODE) web/demo.js --listen 127.0.0.1:8790 >/dev/null & trap "kill $$!" EXIT; \
-		BASE_URL=http://127.0.0.1:8790 cargo test $(TESTS) --test tests picture -- --ignored
+	cargo test $(TESTS) --test tests picture -- --ignored
 	cp target/screenshots/forecast.png docs/forecast.png
-	target/venv/bin/python -c 'import glob; from PIL import Image; \
-		first, *rest = map(Image.open, sorted(glob.glob("target/screenshots/healing-*.png"))); \
-		first.save("docs/healing.png", save_all=True, append_images=rest, duration=[500] * len(rest) + [3000])'
 
 image deploy dist: export IMAGE ?= spin-on-k8s:0.2.0
 
@@ -111,4 +105,4 @@ archive: components ## Pack the program, for machines like this one, into target
 version: ## Set the version everywhere to VERSION=x.y.z
 	@scripts/version
 
-.PHONY: archive bench build components demo deploy dist drill forecast help image lint pictures push run test test-contract test-faults test-release undeploy version web
+.PHONY: archive bench build components demo deploy dist drill forecast help image lint picture push run test test-contract test-faults test-release undeploy version web

@@ -1,11 +1,11 @@
-//! Limits how many waits a replica begins.
+//! Limits how many waits a replica starts.
 //!
 //! All requests share the host's instances. A flood of `/wait` would take every one of them and
 //! leave none for `/health`, so liveness would restart a replica that is only busy. The variable
-//! `max_waits` says how many waits may begin in each window of five seconds. A wait takes as long as a
+//! `max_waits` says how many waits may start in each window of five seconds. A wait takes as long as a
 //! window, so at most twice as many are in flight.
 //!
-//! Waits are counted when they begin, and never counted down. A client that goes away, an instance
+//! Waits are counted when they start, and never counted down. A client that goes away, an instance
 //! that is dropped or a container that is killed could not count down, and its place would be lost.
 
 use crate::problem::Problem;
@@ -19,7 +19,7 @@ const WINDOW: u64 = 5;
 /// What precedes a window's number in the key of its count.
 const PREFIX: &str = "waits-";
 
-/// Lets one more wait begin at `now`, a Unix time in seconds, or says when to come back.
+/// Lets one more wait start at `now`, a Unix time in seconds, or says when to come back.
 pub fn begin(now: u64) -> Result<(), Problem> {
     let most = variables::get("max_waits")
         .map_err(|error| Problem::Internal(format!("max_waits is unavailable: {error}")))?;

@@ -1,8 +1,7 @@
 //! The page, in a real browser, in front of three replicas.
 
 use crate::browser::{Browser, NAMES};
-use crate::contract::server;
-use crate::support::{Host, PATIENCE, Process};
+use crate::support::{Host, Process};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
@@ -15,9 +14,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::net::TcpListener;
-use tokio::time::{interval, timeout};
 
 /// A prefix that the ingress strips from a path.
 const PREFIX: &str = "/sub/path";
@@ -261,31 +259,6 @@ async fn behind_a_sign_in_cookies_may_pin_the_page_and_it_says_so() {
         let lanes =
             "return Array.from(document.querySelectorAll('.lane'), it => it.dataset.replica)";
         assert_eq!(page.run(lanes).await, json!([replica]), "{refusal}");
-    }
-}
-
-/// Takes the README's recording of a replica that heals, from the server at `BASE_URL`.
-#[tokio::test]
-#[ignore = "make pictures runs it"]
-async fn pictures() {
-    let (api, _host) = server().await;
-    let served = async { while api.try_send("GET", "/health").await.is_err() {} };
-    timeout(PATIENCE, served).await.expect("make demo");
-    let page = Browser::open(api.url(), "pictures").await;
-    page.resize(920, 470).await;
-    page.see(".lane:nth-child(3) i.alive:nth-last-child(20)").await;
-    let failed = page.inject("fail").await;
-    page.client.execute("scrollTo(0, 95)", vec![]).await.unwrap();
-    let mut beat = interval(Duration::from_millis(500));
-    let healed = format!("{failed} healed after ");
-    for frame in 0.. {
-        assert!(frame < 100, "it never heals");
-        beat.tick().await;
-        let headline = page.text("#live").await;
-        page.screenshot(&format!("healing-{frame:02}")).await;
-        if headline.contains(&healed) {
-            break;
-        }
     }
 }
 

@@ -301,7 +301,8 @@ async fn a_forecast_says_what_to_change_and_how_it_was_tried() {
     forecast.done().await;
     page.read("#findings ol", "Set replicas: 2. Tried: it ").await;
     // kubectl understands the patch.
-    let command = page.text("#findings code.command").await;
+    page.click("#findings li:first-child summary").await;
+    let command = page.text("#findings li:first-child code.command").await;
     let there = "kubectl --namespace default patch deployment wiki ";
     let local = "target/venv/bin/kubectl patch --local -f web/samples/single.yaml -o json ";
     let patched: Value = serde_json::from_str(&run(&command.replace(there, local))).unwrap();
@@ -340,7 +341,7 @@ async fn a_manifest_that_makes_no_sense_is_refused_as_text() {
     let both = format!("{}---\n{}", single(), single().replace("wiki", "shop"));
     for (manifest, said) in [
         (named.as_str(), "onerror"),
-        ("kind: StatefulSet", "there is no Deployment in it, but StatefulSet"),
+        ("kind: StatefulSet", "it contains no Deployment, only StatefulSet"),
         (&"x".repeat(2_000_000), "longer than 1 MB"),
     ] {
         forecast.paste(manifest).await;
@@ -351,18 +352,18 @@ async fn a_manifest_that_makes_no_sense_is_refused_as_text() {
     forecast.page.see("#which:not([hidden]) option[value=shop]").await;
     let link = "location.hash = 'x'.repeat(50)";
     forecast.page.run(link).await;
-    forecast.page.read("#status", "This link is not whole").await;
+    forecast.page.read("#status", "This link is incomplete or invalid").await;
 }
 
-/// Takes the README's first picture.
+/// Takes the README's picture.
 #[tokio::test]
-#[ignore = "make pictures runs it"]
+#[ignore = "make picture runs it"]
 async fn picture() {
     let forecast = Forecast::open("tab-picture").await;
-    let recreate = fs::read_to_string(format!("{ROOT}/web/samples/no-probes.yaml")).unwrap();
-    forecast.paste(&recreate).await;
+    forecast.page.resize(1280, 1120).await;
+    let manifest = fs::read_to_string(format!("{ROOT}/web/samples/no-pre-stop.yaml")).unwrap();
+    forecast.paste(&manifest).await;
     forecast.done().await;
-    forecast.page.run("document.querySelector('#findings').scrollIntoView()").await;
     forecast.page.screenshot("forecast").await;
 }
 
@@ -518,7 +519,7 @@ async fn it_works_on_any_host_or_says_why_not() {
     }
     page.prepend("delete globalThis.WebAssembly").await;
     page.client.goto(&host("serves").await).await.unwrap();
-    page.read("#status", "no WebAssembly").await;
+    page.read("#status", "WebAssembly is not available").await;
 }
 
 /// What a visitor loads, compressed, in bytes: what was reached, and 5 % more. It may never be more than 350 KB.

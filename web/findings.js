@@ -43,7 +43,7 @@ const count = (amount, one) => `${number.format(amount)} ${one}${amount === 1 ? 
 export function describeHarm({ fault, sent, lost, bad, restarts, unready, replaced, ready }) {
 	const parts = [];
 	if (fault === 'slow' && replaced === undefined)
-		parts.push(restarts ? `never gets through, since its containers are restarted (${restarts} times so far)` : 'never gets through');
+		parts.push(restarts ? `never completes, because its containers keep being restarted (${count(restarts, 'restart')} so far)` : 'never completes');
 	else if (fault === 'fail' && unready === undefined && bad) parts.push('is never noticed');
 	else if (fault === 'fail' && replaced === undefined) parts.push('is never replaced');
 	else if (fault === 'fail' && unready > SOON) parts.push(`is noticed only after ${Math.round(unready)} s`);

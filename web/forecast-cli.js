@@ -29,7 +29,7 @@ if (values.help) {
 			`  --${name}  ${text} ${
 				options
 					? Object.entries(options)
-							.map(([key, meaning]) => `${key}: it ${meaning}`)
+							.map(([key, meaning]) => `${key}: ${meaning}`)
 							.join('; ')
 					: ''
 			}`.trimEnd(),
@@ -63,5 +63,5 @@ console.log();
 const { findings, patch } = await advise(subject, rows);
 for (const finding of findings) console.log(`- ${describe(finding).replaceAll('`', '')}\n`);
 if (findings.length) console.log(commandOf({ namespace, name }, patch));
-else if (process.exitCode) console.log('No change of the manifest was found that makes any of this better.');
+else if (process.exitCode) console.log('No change to the manifest was found that improves any of this.');
 else console.log('Nothing is lost, if the program behaves as assumed (see ARGS=--help).');

@@ -133,12 +133,12 @@ function hear({ error, text, faults, row, finding, isDone, ...more }, started, p
 					'li',
 					{},
 					sum('lost') === 0
-						? `No request is lost in any of these, as far as this can tell: see what is assumed. ${sum('bad')} were answered by a broken replica until its probes noticed, and ${sum('refused')} refused by the program’s own limit.`
-						: 'No change of the manifest was found that makes any of this better.',
+						? `No request is lost in any of these, under the assumptions listed on this page. ${sum('bad')} were answered by a broken replica until its probes noticed, and ${sum('refused')} refused by the program’s own limit.`
+						: 'No change to the manifest was found that improves any of this.',
 				),
 			);
 		} else if (more.rest.length) {
-			$('#findings ol').append(make('li', {}, `No change was found that makes the rest better: ${more.rest.map((fault) => FAULTS[fault]).join(', ')}.`));
+			$('#findings ol').append(make('li', {}, `No change was found that improves the rest: ${more.rest.map((fault) => FAULTS[fault]).join(', ')}.`));
 		}
 	}
 	stop(`Done in ${seconds} s.${patch ? ' Before → with the change.' : ''}`);
@@ -151,8 +151,8 @@ function showSubject() {
 	$('#which').hidden = names.length < 2;
 	const assumed = [
 		...notes,
-		...(canWait ? [] : ['This browser cannot suspend WebAssembly (JSPI), so nobody asks for slow answers, and there is no burst.']),
-		'The program behaves as the answers to the questions say.',
+		...(canWait ? [] : ['This browser cannot suspend WebAssembly (JSPI), so slow requests and the burst are left out.']),
+		'The program behaves as you answered under “What no manifest says”.',
 		'Requests come through a proxy, at random moments, so no two runs are the same. One that is refused or cut is lost; only when a replica exits is it retried, as an ingress does.',
 		'All replicas here have room for 75 requests at once, or less if yours have. A burst is 1.2 times as many as they have room for, so more replicas do not help.',
 	];
@@ -182,7 +182,7 @@ async function copyText(text, button) {
 		() => true,
 		() => false,
 	);
-	button.textContent = isCopied ? 'Copied' : 'This browser does not copy here';
+	button.textContent = isCopied ? 'Copied' : 'Could not copy';
 	setTimeout(() => {
 		button.textContent = textContent;
 	}, 2000);
@@ -257,7 +257,7 @@ async function openLink() {
 		if (name) form.elements.name.replaceChildren(make('option', { value: name }, name));
 		if (form.reportValidity()) start();
 	} catch (error) {
-		status.textContent = `This link is not whole, or not right: ${error.message || 'it ends too early'}.`;
+		status.textContent = `This link is incomplete or invalid: ${error.message || 'it ends too early'}.`;
 	}
 }
 addEventListener('hashchange', openLink);

@@ -1,6 +1,6 @@
 // The lessons, in order. `lines` are the beginnings of the lines of k8s/`file` that a lesson is about; they are shown
 // with the comments above and all that is indented below them. A lesson sends `{ patch, program, fault }` to the cluster,
-// or asks a path of it; `program` is what the program does by from the component (see terms.js). Patches list their keys
+// or asks a path of it; `program` says where the program behaves differently from the component (see terms.js). Patches list their keys
 // in the order of the manifest, as the form does.
 
 import manifests from '../target/manifests.json' with { type: 'json' };
@@ -45,7 +45,7 @@ export const LESSONS = [
 		id: 'replicas',
 		title: 'Three replicas',
 		text: [
-			'A single copy of a program is gone whenever it ends, or its machine does. So there are several, called replicas, each in a pod of its own.',
+			'A single copy of a program is gone as soon as it exits or its machine fails. So there are several, called replicas, each in a pod of its own.',
 			'Nobody starts them by hand. The manifest says how many there should be, and Kubernetes adds or removes pods until there are. Most of Kubernetes works this way: you write down what you want, and a controller keeps comparing it with what exists.',
 		],
 		file: 'deployment.yaml',
@@ -67,14 +67,14 @@ export const LESSONS = [
 		patch: {},
 		fault: 'restart',
 		button: 'Restart all',
-		see: 'A second ReplicaSet grows as the first one shrinks. Three pods with new names get ready, one after the other. The old ones are `Terminating` for the 7 s that the next lesson is about. Lost: 0.',
+		see: 'A second ReplicaSet grows as the first one shrinks. Three pods with new names get ready, one after the other. The old ones stay `Terminating` for 7 s; the lesson “No time to finish” explains why. Lost: 0.',
 	},
 	{
 		id: 'bad-version',
 		title: 'A bad version',
 		text: [
 			'A new version may not work at all. Then its `startupProbe` never succeeds, and it never becomes ready: it gets no requests, and no old pod has to go. So the rollout stalls, and users notice nothing.',
-			'After `progressDeadlineSeconds`, 600 by default, the Deployment reports that it makes no progress. Nothing goes back by itself. The button rolls out a version whose `/health` fails from the start, and undoes that after 30 s.',
+			'After `progressDeadlineSeconds`, 600 by default, the Deployment reports that it makes no progress. Nothing is rolled back automatically. The button rolls out a version whose `/health` fails from the start, and undoes that after 30 s.',
 		],
 		file: 'deployment.yaml',
 		lines: ['strategy:', 'startupProbe:', 'readinessProbe:'],
@@ -129,7 +129,7 @@ export const LESSONS = [
 		id: 'drain',
 		title: 'Finish or be cut',
 		text: [
-			'When a pod has to go, three things happen. `preStop` runs, and the program knows nothing yet. Then it gets SIGTERM: it may refuse new requests and finish those in flight, which is called draining, or just end, as Spin does. When `terminationGracePeriodSeconds` are over, it is killed, whatever it does.',
+			'When a pod has to go, three things happen. `preStop` runs, and the program knows nothing yet. Then it gets SIGTERM: it may refuse new requests and finish those in flight, which is called draining, or just end, as Spin does. Once `terminationGracePeriodSeconds` have passed, it is killed, no matter what it is doing.',
 			'So a program that drains does not need 7 s of `preStop`. It only needs the 2 s until word has spread, since it refuses what comes later. The button restarts all pods, with a program that drains and 2 s.',
 		],
 		file: 'deployment.yaml',
@@ -138,7 +138,7 @@ export const LESSONS = [
 		program: { term: 'finishes' },
 		fault: 'restart',
 		button: 'Restart all, with a program that drains',
-		see: 'Lost: 0, although `preStop` is over before a `/wait` is. Under “Settings to try”, 2 s of `preStop` for the program that ends at once do lose requests.',
+		see: 'Lost: 0, although `preStop` is over before a `/wait` is. Under “Settings to try”, where the program ends at once, setting `preStop` to 2 s does lose requests.',
 	},
 	{
 		id: 'probes',
@@ -186,7 +186,7 @@ export const LESSONS = [
 		id: 'slow-start',
 		title: 'A slow start',
 		text: [
-			'While a program starts, it cannot answer, and liveness fails. If it takes longer to start than liveness is patient, here 12 s, it is restarted, and starts anew: it never gets anywhere.',
+			'While a program starts, it cannot answer, and liveness fails. If starting takes longer than liveness allows, here 12 s, it is restarted, and starts anew: it never gets anywhere.',
 			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. It is undone after 70 s; `×5` makes that shorter.',
 		],
 		file: 'deployment.yaml',

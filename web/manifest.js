@@ -18,20 +18,20 @@ function decode(bytes) {
 	try {
 		return new TextDecoder(encoding, { fatal: true }).decode(bytes);
 	} catch {
-		throw new Error(`this is no text in ${encoding.toUpperCase()}`);
+		throw new Error(`this is not valid ${encoding.toUpperCase()} text`);
 	}
 }
 
 /** All objects in a text of YAML or JSON. Throws what is wrong with it, and where. */
 function parse(text) {
-	if (text.includes('\0')) throw new Error('this is no text');
+	if (text.includes('\0')) throw new Error('this is not text');
 	const documents = parseAllDocuments(text.replace(/^\uFEFF/, ''), { merge: true });
 	const objects = Array.from(documents).flatMap((document) => {
 		const [error] = document.errors;
 		if (error) {
 			const [line, said] = [error.linePos?.[0].line ?? 1, error.message.split(/ at line |\n/, 1)[0]];
 			const isTemplate = text.split('\n')[line - 1]?.includes('{{');
-			throw new Error(`line ${line}: ${isTemplate ? 'a template that is not rendered (helm template does it)' : said}`);
+			throw new Error(`line ${line}: ${isTemplate ? 'an unrendered template (render it with helm template)' : said}`);
 		}
 		return [cleaned(document.toJS())];
 	});
@@ -58,8 +58,8 @@ const say = (value) => {
 };
 
 const text = (value, path) => {
-	if (typeof value !== 'string') throw new Error(`${path}: ${say(value)} is not a text`);
-	if (value.includes('{{')) throw new Error(`${path}: a template that is not rendered (helm template does it)`);
+	if (typeof value !== 'string') throw new Error(`${path}: ${say(value)} is not a string`);
+	if (value.includes('{{')) throw new Error(`${path}: an unrendered template (render it with helm template)`);
 	return value;
 };
 const flag = (value, path) => {
@@ -118,7 +118,7 @@ function probe(value, path, dropped) {
 	);
 	if (httpGet) return { httpGet: object(HTTP_GET, httpGet, `${path}.httpGet`, []), ...times };
 	if (tcpSocket) return { tcpSocket: object({ port }, tcpSocket, `${path}.tcpSocket`, []), ...times };
-	if (!exec && !grpc) throw new Error(`${path}: it asks nothing (httpGet, tcpSocket, exec or grpc)`);
+	if (!exec && !grpc) throw new Error(`${path}: it has no handler (httpGet, tcpSocket, exec or grpc)`);
 	return { httpGet: { path: '/health', port: grpc?.port }, ...times };
 }
 const any = (value) => value;
@@ -191,7 +191,7 @@ const isSubset = (labels, all) => Object.entries(labels).every(([key, value]) =>
 function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 	const notes = [];
 	const dropped = [];
-	if (apiVersion !== 'apps/v1') throw new Error(`apiVersion: ${say(apiVersion ?? '')} has no Deployment; apps/v1 has`);
+	if (apiVersion !== 'apps/v1') throw new Error(`apiVersion: ${say(apiVersion ?? '')} has no Deployment; use apps/v1`);
 	const name = text(metadata.name ?? metadata.generateName ?? '', 'metadata.name');
 	if (!name) throw new Error('metadata.name: the Deployment has no name');
 	if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) throw new Error(`metadata.name: ${say(name)} is not made of lower case letters, digits, - and .`);
@@ -207,7 +207,7 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 	if (!Object.keys(model.selector ?? {}).length) throw new Error('spec.selector: the Deployment selects no pods');
 	if (!isSubset(selected, labels)) throw new Error('spec.selector: it does not match the labels of the template');
 	model.replicas ??= 1;
-	if (model.replicas === 0) throw new Error('spec.replicas: with 0, nobody is served');
+	if (model.replicas === 0) throw new Error('spec.replicas: 0 replicas cannot serve any requests');
 	if (model.paused) throw new Error('spec.paused: a Deployment that is paused starts no pods');
 	if (model.replicas > MOST) throw new Error(`spec.replicas: ${model.replicas} is more than the ${MOST} that are modelled here`);
 	const { type = 'RollingUpdate', rollingUpdate: { maxSurge = 1, maxUnavailable = 1 } = {} } = model.strategy ?? {};
@@ -222,15 +222,15 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 		const probe = original[kind];
 		if (!probe) continue;
 		const handler = ['exec', 'grpc'].find((handler) => probe[handler]);
-		if (handler) notes.push(`The ${kind} is taken to succeed while the program works, since its ${handler} cannot be run here.`);
+		if (handler) notes.push(`The ${kind} is assumed to succeed as long as the program works, because its ${handler} cannot be run here.`);
 		const asked = played[kind].httpGet ?? played[kind].tcpSocket;
 		asked.port ??= played.ports?.[0]?.containerPort ?? 80;
 		if (typeof asked.port === 'string' && !played.ports?.some(({ name }) => name === asked.port))
 			throw new Error(`${kind}: no port is called ${say(asked.port)}`);
 		if (kind !== 'readinessProbe' && (played[kind].successThreshold ?? 1) !== 1) throw new Error(`${kind}.successThreshold: it has to be 1`);
 	}
-	if (original.lifecycle?.preStop && !played.lifecycle) notes.push('What preStop runs does not sleep, so it is left out.');
-	if (containers.length > 1) notes.push(`Of its ${containers.length} containers, ${played.name} is played; the others only run.`);
+	if (original.lifecycle?.preStop && !played.lifecycle) notes.push('The preStop command does not sleep, so it is ignored.');
+	if (containers.length > 1) notes.push(`Of its ${containers.length} containers, only ${played.name} is simulated; the others just run.`);
 	const unmodelled = [...new Set(dropped)].filter((key) => !SILENT.has(key));
 	if (unmodelled.length) notes.push(`Not modelled: ${unmodelled.join(', ')}.`);
 
@@ -267,11 +267,11 @@ export function read(manifest, wanted) {
 	const deployments = objects.filter(({ kind }) => kind === 'Deployment');
 	if (!deployments.length) {
 		const kinds = [...new Set(objects.map(({ kind }) => kind))].filter((kind) => typeof kind === 'string');
-		throw new Error(`there is no Deployment in it${kinds.length ? `, but ${kinds.slice(0, 5).join(', ')}` : ''}`);
+		throw new Error(`it contains no Deployment${kinds.length ? `, only ${kinds.slice(0, 5).join(', ')}` : ''}`);
 	}
 	const names = deployments.map(({ metadata }) => String(metadata?.name ?? ''));
 	const chosen = wanted ? names.indexOf(wanted) : 0;
-	if (chosen < 0) throw new Error(`no Deployment is called ${say(wanted)}, but ${names.join(', ')}`);
+	if (chosen < 0) throw new Error(`there is no Deployment called ${say(wanted)}; found: ${names.join(', ')}`);
 	return {
 		text: content,
 		names,

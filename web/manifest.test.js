@@ -64,7 +64,7 @@ test('what cannot be run is taken for something, and said', () => {
 	}
 	const other = hook('[/bin/drain]');
 	assert.equal(other.container.lifecycle, undefined);
-	assert.match(other.notes.join(), /preStop runs does not sleep/);
+	assert.match(other.notes.join(), /preStop command does not sleep/);
 	const { container, notes } = modelOf(
 		yaml('readinessProbe: { exec: { command: [true] } }\n          livenessProbe: { grpc: { port: 9000 } }', 'initContainers: [{ name: x }]'),
 	);
@@ -86,16 +86,16 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		...Array.from('bcdefghi', (it, index) => `${it}: &${it} [${Array(9).fill(`*${'abcdefgh'[index]}`).join(', ')}]`),
 	].join('\n');
 	for (const [text, said] of /** @type {[string | Uint8Array, RegExp][]} */ ([
-		['', /^there is no Deployment in it$/],
-		['hello', /^there is no Deployment in it$/],
-		['kind: StatefulSet\n---\nkind: Service\n', /no Deployment in it, but StatefulSet, Service$/],
-		['kind: Rollout', /but Rollout$/],
+		['', /^it contains no Deployment$/],
+		['hello', /^it contains no Deployment$/],
+		['kind: StatefulSet\n---\nkind: Service\n', /no Deployment, only StatefulSet, Service$/],
+		['kind: Rollout', /only Rollout$/],
 		['a:\n  - b\n c: d', /^line [23]: /],
 		['\tkind: Deployment', /^line 1: /],
 		['kind: Deployment\nname: {{ .Values.name }}\n  x: y', /^line [23]: /],
-		['kind: Deployment\nspec:\n  {{- toYaml .Values.x | nindent 2 }}\n', /^line 3: a template that is not rendered/],
-		[plain.replace('image: shop', 'image: "{{ .Values.image }}"'), /containers\[0\]\.image: a template that is not rendered/],
-		[plain.replace('apps/v1', 'extensions/v1beta1'), /^apiVersion: "extensions\/v1beta1" has no Deployment; apps\/v1 has$/],
+		['kind: Deployment\nspec:\n  {{- toYaml .Values.x | nindent 2 }}\n', /^line 3: an unrendered template/],
+		[plain.replace('image: shop', 'image: "{{ .Values.image }}"'), /containers\[0\]\.image: an unrendered template/],
+		[plain.replace('apps/v1', 'extensions/v1beta1'), /^apiVersion: "extensions\/v1beta1" has no Deployment; use apps\/v1$/],
 		[plain.replace('{ name: shop }', '{}'), /no name$/],
 		[plain.replace('matchLabels: { app: shop }', 'matchLabels: { app: other }'), /^spec\.selector: it does not match/],
 		[plain.replace('selector: { matchLabels: { app: shop } }', ''), /selects no pods/],
@@ -107,12 +107,12 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		[yaml('', '', 'replicas: 1.5'), /not a whole number/],
 		[yaml('', '', 'replicas: 2147483648'), /not a whole number/],
 		[yaml('', '', 'replicas: 101'), /more than the 100/],
-		[yaml('', '', 'replicas: 0'), /nobody is served/],
+		[yaml('', '', 'replicas: 0'), /cannot serve any requests/],
 		[yaml('', '', 'paused: true'), /paused/],
 		[yaml('', '', 'strategy: { type: Canary }'), /neither RollingUpdate nor Recreate/],
 		[yaml('', '', 'strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0% } }'), /may not both be 0/],
 		[yaml('', '', 'strategy: { rollingUpdate: { maxSurge: lots } }'), /neither a number of pods nor a percentage/],
-		[yaml('readinessProbe: { periodSeconds: 3 }'), /readinessProbe: it asks nothing/],
+		[yaml('readinessProbe: { periodSeconds: 3 }'), /readinessProbe: it has no handler/],
 		[yaml('readinessProbe: { httpGet: { port: web } }'), /no port is called "web"/],
 		[yaml('readinessProbe: { httpGet: { port: 99999 } }'), /not a whole number from 1 to 65535/],
 		[yaml('livenessProbe: { tcpSocket: { port: 80 }, successThreshold: 2 }'), /it has to be 1/],
@@ -122,8 +122,8 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		[bomb, /alias/i],
 		[`a: ${'['.repeat(100_000)}`, /nested too deeply|line 1/],
 		['x'.repeat(5_000_000), /longer than 1 MB$/],
-		[new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), /no text/],
-		[readFileSync('target/component/replica.core.wasm'), /no text/],
+		[new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), /not (valid UTF-8 )?text/],
+		[readFileSync('target/component/replica.core.wasm'), /not (valid UTF-8 )?text/],
 	])) {
 		assert.throws(
 			() => read(text),

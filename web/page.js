@@ -190,7 +190,7 @@ const COMMANDS = {
 function commandsOf({ patch = {}, program = /** @type {any} */ ({}), fault, ask }) {
 	if (ask) return [ask.times > 1 ? `for i in $(seq ${ask.times}); do curl -si $URL/${ask.path} | grep x-replica; done` : `curl '$URL/${ask.path}'`];
 	return [
-		...(program.term ? ['# The program has to finish what it has on SIGTERM.'] : []),
+		...(program.term ? ['# On SIGTERM, the program has to finish its requests in flight.'] : []),
 		...(Object.keys(patch).length ? [patchCommand(patch)] : []),
 		...COMMANDS[fault],
 	];
@@ -238,7 +238,7 @@ for (const { id, title, text, file, lines, button, see, ...command } of /** @typ
 			action,
 			make('p', {}, make('b', {}, 'What to see: '), ...rich(see)),
 			output,
-			make('p', {}, 'The same on a cluster, whose address is ', make('code', {}, '$URL'), ':'),
+			make('p', {}, 'The same on a cluster, with its address in ', make('code', {}, '$URL'), ':'),
 			make('code', { className: 'command' }, commandsOf(command).join('\n')),
 		),
 	);
@@ -372,8 +372,8 @@ function isOutdated(page) {
 /** Starts the service worker, and keeps in touch with it. */
 async function connect() {
 	const { serviceWorker } = navigator;
-	if (typeof WebAssembly === 'undefined') return write($('#status'), 'This browser runs no WebAssembly here, as with some of its security settings.');
-	if (!serviceWorker) return write($('#status'), 'No service worker here: this needs HTTPS or localhost, and often a window that is not private.');
+	if (typeof WebAssembly === 'undefined') return write($('#status'), 'WebAssembly is not available here; some browser security settings turn it off.');
+	if (!serviceWorker) return write($('#status'), 'Service workers are not available here: they need HTTPS or localhost, and often do not work in a private window.');
 	// Of this registration's own worker alone: one of a registration that is gone may still run.
 	serviceWorker.onmessage = ({ data, source }) => {
 		if (data.error || source === worker) render(data);

@@ -3,10 +3,10 @@
 /** The faults of a forecast, and what it calls them. */
 export const FAULTS = {
 	restart: 'A rollout',
-	broken: 'A rollout to a version that is broken',
+	broken: 'A rollout of a broken version',
 	fail: 'A replica that breaks',
 	quit: 'A replica that exits',
-	slow: 'A rollout that starts slowly',
+	slow: 'A rollout of a slow version',
 	burst: 'A burst of requests',
 	scale: 'Scaling down',
 	delete: 'A deleted pod',
@@ -35,7 +35,7 @@ export const QUESTIONS = [
 	{ name: 'start', text: 'How many seconds does it take to start?', least: 0, most: 600 },
 	{ name: 'slow', text: 'And when it starts slowly, as on a busy node?', least: 0, most: 600 },
 	{ name: 'answer', text: 'How many seconds do its slowest answers take?', least: 0, most: 60 },
-	{ name: 'news', text: 'After how many seconds has every proxy heard that a pod comes or goes?', least: 0, most: 60 },
+	{ name: 'news', text: 'How many seconds does it take until every proxy knows that a pod has come or gone?', least: 0, most: 60 },
 	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000 },
 	{
 		name: 'term',

@@ -37,7 +37,7 @@ const SPARE_CONNECTIONS: usize = 4096;
 /// The app's variables come from the environment, as with Spin. SPIN_VARIABLE_HOSTNAME is the name
 /// that the replica gives in its answers. SPIN_VARIABLE_CHAOS_TOKEN is the bearer token that POST /fail
 /// and POST /quit require; without one, anyone may use them. SPIN_VARIABLE_MAX_WAITS is how many waits
-/// (GET /wait) may begin in five seconds; more are refused with 503.
+/// (GET /wait) may start in five seconds; more are refused with 503.
 #[derive(Parser)]
 #[command(name = "spin-on-k8s", version)]
 struct Args {
