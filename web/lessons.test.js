@@ -1,6 +1,7 @@
 // What the lessons say, in virtual time.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { withPatch } from './findings.js';
 import { forecast } from './forecast.js';
@@ -28,6 +29,11 @@ const SEEN = {
 	'hasty-liveness': ({ replaced }) => replaced !== undefined,
 	ingress: ({ retried, lost }) => retried > 0 && lost === 0,
 };
+
+test('the README links every lesson', () => {
+	const linked = Array.from(readFileSync('README.md', 'utf8').matchAll(/8700\/#([\w-]+)\)/g), ([, id]) => id);
+	assert.deepEqual(linked.sort(), LESSONS.map(({ id }) => id).sort());
+});
 
 test('each lesson leads to what it says', async (context) => {
 	const lessons = LESSONS.filter(({ fault }) => fault);

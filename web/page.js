@@ -373,7 +373,8 @@ function isOutdated(page) {
 async function connect() {
 	const { serviceWorker } = navigator;
 	if (typeof WebAssembly === 'undefined') return write($('#status'), 'WebAssembly is not available here; some browser security settings turn it off.');
-	if (!serviceWorker) return write($('#status'), 'Service workers are not available here: they need HTTPS or localhost, and often do not work in a private window.');
+	if (!serviceWorker)
+		return write($('#status'), 'Service workers are not available here: they need HTTPS or localhost, and often do not work in a private window.');
 	// Of this registration's own worker alone: one of a registration that is gone may still run.
 	serviceWorker.onmessage = ({ data, source }) => {
 		if (data.error || source === worker) render(data);
