@@ -4,8 +4,14 @@ use crate::support::{PATIENCE, ROOT};
 use fantoccini::error::CmdError;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Bytes, Incoming};
 use hyper::http::Method;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Error, Request, Response};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -13,11 +19,35 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::{env, fs, process};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use url::{ParseError, Url};
 
 /// The replicas of a deployment.
 pub const NAMES: [&str; 3] = ["spin-on-k8s-1", "spin-on-k8s-2", "spin-on-k8s-3"];
+
+/// What a server of a test answers.
+pub type Answer = Response<BoxBody<Bytes, Error>>;
+
+/// Serves what `answer` makes of each request; returns its host and port.
+pub async fn serve<F>(answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> String
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            let answer = service_fn(move |request| {
+                let answer = answer(request);
+                async { Ok::<_, Error>(answer.await) }
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    address
+}
 
 /// A window of its own, with nothing remembered.
 pub struct Browser {

@@ -1,7 +1,6 @@
 //! What the component is, and what it costs. All of it is deterministic.
 
-use crate::lifeline::LIFELINE;
-use crate::support::{ROOT, guest};
+use crate::support::{COMPONENT, LIFELINE, ROOT, guest};
 use http_body_util::BodyExt;
 use hyper::Request;
 use spin_on_k8s_host::guest::{Guest, Memory};
@@ -11,9 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use wit_component::DecodedWasm;
 use wit_parser::{IndexMap, Resolve, WorldItem, WorldKey};
-
-/// The component, built.
-pub const COMPONENT: &[u8] = include_bytes!("../target/wasm32-wasip2/release/spin_on_k8s.wasm");
 
 /// The most bytes that the component may have.
 const SIZE: usize = 139_745;

@@ -2,22 +2,11 @@
 //!
 //! With `BASE_URL` set, that server is tested against the same rows (`make test-contract`).
 
-use crate::support::{Api, Host};
+use crate::support::server;
 use std::time::{Duration, Instant};
 
 const PLAIN: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
-
-/// The server under test, and its host if that is ours.
-pub async fn server() -> (Api, Option<Host>) {
-    match std::env::var("BASE_URL") {
-        Ok(base) => (Api::new(&base), None),
-        Err(_) => {
-            let host = Host::new().await;
-            (host.api.clone(), Some(host))
-        }
-    }
-}
 
 #[tokio::test]
 async fn parity_of_integers() {

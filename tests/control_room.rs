@@ -1,52 +1,26 @@
 //! The page, in a real browser, in front of three replicas.
 
-use crate::browser::{Browser, NAMES};
+use crate::browser::{Answer, Browser, NAMES, serve};
 use crate::support::{Host, Process};
-use http_body_util::{BodyExt, Empty, combinators::BoxBody};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Empty};
 use hyper::header::{self, HeaderMap};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Error, Request, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-use tokio::net::TcpListener;
 
 /// A prefix that the ingress strips from a path.
 const PREFIX: &str = "/sub/path";
-
-pub type Answer = Response<BoxBody<Bytes, Error>>;
 
 /// An answer without a body.
 fn empty(status: StatusCode) -> Answer {
     let mut answer = Response::new(Empty::new().map_err(|never| match never {}).boxed());
     *answer.status_mut() = status;
     answer
-}
-
-/// Serves what `answer` makes of each request; returns its host and port.
-pub async fn serve<F>(answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> String
-where
-    F: Future<Output = Answer> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let answer = answer.clone();
-            let answer = service_fn(move |request| {
-                let answer = answer(request);
-                async { Ok::<_, Error>(answer.await) }
-            });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-        }
-    });
-    address
 }
 
 /// Replicas by name, each a process of its own, and how many requests they got.

@@ -1,8 +1,7 @@
 //! From source to a running deployment. There is no cluster: kubectl is a script that keeps what it is told, and
 //! has the real one do what needs no cluster. Nor is there a docker with an engine.
 
-use crate::release::copy;
-use crate::support::{ROOT, run, shell};
+use crate::support::{ROOT, copy, run, shell};
 use serde_json::{Value, json};
 use std::fs;
 

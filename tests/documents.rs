@@ -1,7 +1,6 @@
 //! The documents: who gets which, in what form, and how often.
 
-use crate::contract::server;
-use crate::support::Answer;
+use crate::support::{Answer, server};
 use flate2::read::GzDecoder;
 use std::io::read_to_string;
 

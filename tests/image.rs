@@ -1,9 +1,7 @@
 //! The image: what is in it, and how a cluster gets it from a registry.
 
 use crate::deploy::{Cluster, HAS_CLASS};
-use crate::manifests::manifests;
-use crate::release::built;
-use crate::support::run;
+use crate::support::{built, manifests, run};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;

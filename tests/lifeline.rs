@@ -1,7 +1,6 @@
 //! The built lifeline, with the host's stores.
 
-use crate::component::COMPONENT;
-use crate::support::{Host, PATIENCE, compile, guest};
+use crate::support::{COMPONENT, Host, LIFELINE, PATIENCE, compile, guest};
 use hyper::Request;
 use spin_on_k8s_host::guest::{Code, Guest, Memory, linker};
 use spin_on_k8s_host::instance::Instance;
@@ -15,9 +14,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-
-/// The lifeline, built.
-pub const LIFELINE: &[u8] = include_bytes!("../target/wasm32-wasip2/release/lifeline.wasm");
 
 wasmtime::component::bindgen!({
     path: "../wit",

@@ -4,15 +4,6 @@ use crate::support::ROOT;
 use serde_json::Value;
 use std::fs;
 
-/// What `kubectl apply -f k8s` takes. There are no folders, since other tools would descend into them.
-pub fn manifests() -> Vec<String> {
-    let entries = fs::read_dir(format!("{ROOT}/k8s")).unwrap().map(|entry| entry.unwrap());
-    let mut paths: Vec<_> =
-        entries.map(|entry| format!("k8s/{}", entry.file_name().display())).collect();
-    paths.sort();
-    paths
-}
-
 /// A manifest of this repository.
 pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(format!("{ROOT}/{path}")).unwrap()).unwrap()

@@ -1,7 +1,6 @@
 //! A release: its version, its contents, and that everyone who builds it gets the same bytes.
 
-use crate::manifests::manifests;
-use crate::support::{Process, ROOT, run, shell};
+use crate::support::{Process, ROOT, copy, manifests, run, shell};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -10,24 +9,6 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a user's shell may have in it for other projects.
 const ENVIRONMENT: &str = "CARGO_TARGET_DIR=/nowhere CARGO_BUILD_TARGET=wasm32-unknown-unknown RUSTFLAGS=-Ctarget-cpu=native";
-
-/// A copy of the source without Git's files, in a folder of that name.
-pub fn copy(name: &str) -> String {
-    let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
-    run(&format!(
-        "rm -rf '{folder}' && mkdir -p '{folder}' &&
-         git ls-files --cached --others --exclude-standard | tar -cf - -T - | tar -xf - -C '{folder}'"
-    ));
-    folder
-}
-
-/// A copy with the components that were built here.
-pub fn built(name: &str) -> String {
-    let folder = copy(name);
-    let components = "target/wasm32-wasip2/release";
-    run(&format!("mkdir -p {folder}/{components} && cp {components}/*.wasm {folder}/{components}"));
-    folder
-}
 
 #[test]
 fn the_version_is_the_same_everywhere_and_set_at_once() {

@@ -1,7 +1,6 @@
 //! The scripts, in a stranger's environment.
 
-use crate::release::copy;
-use crate::support::{ROOT, run, shell};
+use crate::support::{ROOT, copy, run, shell};
 use std::fs;
 use std::net::TcpListener;
 

@@ -1,16 +1,9 @@
 //! The contract on Spin itself, where that is installed.
 
-use crate::support::{Process, ROOT};
+use crate::support::{Process, ROOT, put_to};
 use rustix::process::Signal;
 use std::net::TcpListener;
 use std::process::Command;
-
-/// Runs the tests that `filters` name against the server at `url`, as `make test-contract` does.
-pub fn put_to(url: &str, filters: &[&str]) {
-    let tests = std::env::current_exe().unwrap();
-    let status = Command::new(tests).args(filters).env("BASE_URL", url).status().unwrap();
-    assert!(status.success(), "{filters:?}");
-}
 
 #[test]
 fn it_keeps_the_contract() {

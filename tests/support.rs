@@ -1,4 +1,4 @@
-//! Servers to test, and a client to test them with.
+//! What the tests share: what is built, servers to test, and a client to test them with.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -11,6 +11,7 @@ use spin_on_k8s_host::key_value::KeyValue;
 use spin_on_k8s_host::pools::Pools;
 use spin_on_k8s_host::server::{self, Limits};
 use spin_on_k8s_host::workers::Workers;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
@@ -28,6 +29,12 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The host's binary.
 pub const HOST: &str = env!("CARGO_BIN_EXE_spin-on-k8s");
 
+/// The component, built.
+pub const COMPONENT: &[u8] = include_bytes!("../target/wasm32-wasip2/release/spin_on_k8s.wasm");
+
+/// The lifeline, built.
+pub const LIFELINE: &[u8] = include_bytes!("../target/wasm32-wasip2/release/lifeline.wasm");
+
 /// Runs a shell command in the repository. It finds make as by hand, even if these tests are run by make.
 pub fn shell(command: &str) -> Output {
     let mut shell = Command::new("sh");
@@ -41,6 +48,40 @@ pub fn run(command: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {stderr}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// A copy of the source without Git's files, in a folder of that name.
+pub fn copy(name: &str) -> String {
+    let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
+    run(&format!(
+        "rm -rf '{folder}' && mkdir -p '{folder}' &&
+         git ls-files --cached --others --exclude-standard | tar -cf - -T - | tar -xf - -C '{folder}'"
+    ));
+    folder
+}
+
+/// A copy with the components that were built here.
+pub fn built(name: &str) -> String {
+    let folder = copy(name);
+    let components = "target/wasm32-wasip2/release";
+    run(&format!("mkdir -p {folder}/{components} && cp {components}/*.wasm {folder}/{components}"));
+    folder
+}
+
+/// What `kubectl apply -f k8s` takes. There are no folders, since other tools would descend into them.
+pub fn manifests() -> Vec<String> {
+    let entries = fs::read_dir(format!("{ROOT}/k8s")).unwrap().map(|entry| entry.unwrap());
+    let mut paths: Vec<_> =
+        entries.map(|entry| format!("k8s/{}", entry.file_name().display())).collect();
+    paths.sort();
+    paths
+}
+
+/// Runs the tests that `filters` name against the server at `url`, as `make test-contract` does.
+pub fn put_to(url: &str, filters: &[&str]) {
+    let tests = std::env::current_exe().unwrap();
+    let status = Command::new(tests).args(filters).env("BASE_URL", url).status().unwrap();
+    assert!(status.success(), "{filters:?}");
 }
 
 /// Longer than anything that is expected to happen takes.
@@ -301,5 +342,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The server under test, and its host if that is ours.
+pub async fn server() -> (Api, Option<Host>) {
+    match std::env::var("BASE_URL") {
+        Ok(base) => (Api::new(&base), None),
+        Err(_) => {
+            let host = Host::new().await;
+            (host.api.clone(), Some(host))
+        }
     }
 }

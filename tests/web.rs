@@ -1,10 +1,8 @@
 //! The tab: what `scripts/web` builds, in Chromium, from servers as people have them. What happens in its cluster is
 //! tested in virtual time: see `web/*.test.js`.
 
-use crate::browser::Browser;
-use crate::control_room::{Answer, serve};
-use crate::spin::put_to;
-use crate::support::{ROOT, run};
+use crate::browser::{Answer, Browser, serve};
+use crate::support::{ROOT, put_to, run};
 use fantoccini::Locator;
 use flate2::Compression;
 use flate2::write::GzEncoder;
