@@ -34,7 +34,7 @@ pub fn check(request: &IncomingRequest) -> Result<(), Problem> {
 /// Other clients, such as curl or a kubelet, send neither.
 ///
 /// `X-Forwarded-Host` does not count, although a proxy that replaces `Host` may put the original there:
-/// a page can set it, too, as soon as some proxy answers its preflight with leave to do so. A proxy has to
+/// a page can set it too, if some proxy's preflight response allows it. A proxy has to
 /// pass `Host` on.
 fn is_cross_origin(site: &[Vec<u8>], origin: &[Vec<u8>], host: Option<&str>) -> bool {
     match (site, origin) {

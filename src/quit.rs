@@ -1,12 +1,12 @@
-//! `POST /quit`: poisons the replica and has it ended.
+//! `POST /quit`: poisons the replica and gets it terminated.
 
 use crate::answer::Answer;
 use crate::problem::Problem;
 use crate::replica;
 use spin_sdk::http::IncomingRequest;
 
-/// Asks whoever watches the replica's state to end it: the lifeline on the shim, and the embedded host
-/// itself. `spin up` has nobody who watches; there the replica lives on, poisoned.
+/// Asks whatever watches the replica's state to end it: the lifeline on the shim, or the embedded host
+/// itself. Nothing watches under `spin up`, so there the replica keeps running, poisoned.
 ///
 /// A guest cannot end its host, and one that exits leaves its client with an empty 500 or, after a
 /// complete answer, an error in Spin's log.

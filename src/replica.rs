@@ -1,8 +1,9 @@
 //! The replica: its name and its state.
 //!
-//! The state is two keys in a key-value store, both absent as long as the replica is alive. It cannot be a global variable, as it is in R: the instance that poisons the replica is gone
-//! before the next request. Whether the state outlives the process depends on the store: the embedded
-//! host keeps it in memory, and `spin up` keeps it in `.spin/` unless told otherwise.
+//! The state is two keys in a key-value store, both absent as long as the replica is alive. It cannot be
+//! a global variable, as it is in R: the instance that poisons the replica is gone before the next
+//! request. Whether the state outlives the process depends on the store: the embedded host keeps it in
+//! memory, and `spin up` keeps it in `.spin/` unless told otherwise.
 //!
 //! Requests only ever set keys, so none can undo what another does at the same time.
 
@@ -38,7 +39,7 @@ pub fn fail() -> Result<(), Error> {
     Ok(())
 }
 
-/// Poisons the replica, tells whoever watches its state to end it, and logs that.
+/// Poisons the replica, tells whatever watches its state to end it, and logs this.
 pub fn quit() -> Result<(), Error> {
     let bucket = open()?;
     bucket.set(FAILED, b"")?;

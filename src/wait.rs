@@ -17,7 +17,7 @@ struct Body {
     time: String,
 }
 
-/// Answers with the time after five seconds, or with 503 at once if too many waits have begun.
+/// Answers with the time after five seconds, or with 503 at once if too many waits have started.
 ///
 /// It blocks only this instance. The host sees which event it waits for and meanwhile gives the
 /// thread to others, so a thousand waits take as long as one.

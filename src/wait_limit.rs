@@ -33,7 +33,7 @@ pub fn begin(now: u64) -> Result<(), Problem> {
     let begun = increment(&bucket, &key(window), 1)?;
     if begun == 1 {
         // The first wait of a window removes old counts, so that the store does not grow. It keeps the
-        // previous window's, because a request that is a moment late would start that count again.
+        // previous window's, because a request arriving a moment late would otherwise restart that count from zero.
         let kept = key(window.saturating_sub(1));
         for other in bucket.list_keys(None)?.keys {
             if is_before(&other, &kept) {

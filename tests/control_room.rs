@@ -55,7 +55,7 @@ fn has_cookie(headers: &HeaderMap, pair: &str) -> bool {
 }
 
 /// Runs three replicas behind an ingress, which offers each browser a cookie that pins it to one of them;
-/// returns them, and its host and port. It refuses whoever has not signed in with `refusal`: 401 wants a
+/// returns them, and its host and port. It answers clients that have not signed in with `refusal`: 401 asks for a
 /// password, 302 a cookie of its own, which comes with the page.
 async fn deployment(refusal: Option<StatusCode>) -> (Arc<Mutex<Replicas>>, String) {
     let replicas = Arc::new(Mutex::new(Replicas::default()));

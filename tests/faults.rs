@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::time::{interval, timeout};
 
-/// Kilobytes that a process has resident.
+/// The resident memory of a process, in kilobytes.
 fn resident(process: &Process) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -128,7 +128,7 @@ async fn waits_under(limit: &str, instances: usize, waits: usize) -> (usize, usi
     let mut shell = Command::new("sh");
     shell.env("SPIN_HTTP_LISTEN_ADDR", "127.0.0.1:0").args(["-c", &run, HOST]);
     let process = Process::start(&mut shell);
-    // hyper's client takes no answer before it has asked, but whoever has to give way gets one.
+    // hyper's client does not accept an answer before it has sent a request, but a client that has to give way gets one.
     let request = "GET /wait HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let waits: Vec<_> = (0..waits).map(|_| tokio::spawn(raw(process.address, request))).collect();
     let health = probe(&process.api, &["/health"], Instant::now() + Duration::from_secs(4));

@@ -88,7 +88,7 @@ async fn an_endless_loop_is_a_504_and_lets_others_run() {
         assert!(start.elapsed() >= TICK * (MAX_TICKS - 1));
         meanwhile && health == "the guest gave no answer"
     };
-    // The loops end after a second, for which this process may have had no core.
+    // The loops end after a second, during which this process may not have been given a core.
     let served = async { while !served_meanwhile().await {} };
     timeout(PATIENCE, served).await.expect("others to be served meanwhile");
 }

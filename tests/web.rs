@@ -23,7 +23,7 @@ const READY: &str =
 /// Builds the tab, once for all tests, as someone with a careful umask does.
 static BUILT: LazyLock<String> = LazyLock::new(|| run("umask 077 && scripts/web"));
 
-/// A static server, as anyone has one. It serves the folder's parent, so the page is below a path.
+/// An ordinary static file server. It serves the folder's parent, so the page is below a path.
 struct Site {
     server: Child,
     url: String,

@@ -124,7 +124,7 @@ export class Kubernetes {
 		await this.cluster.api.corev1.deleteNamespacedPod({ name, namespace });
 	}
 
-	/** Tells of each change of a kind of object, from those that there are on. */
+	/** Reports every change to a kind of object, starting with the objects that already exist. */
 	watch(resource, callback) {
 		const { namespace } = this.deployment.metadata;
 		this.#informers.push(this.cluster.informer(resource, callback, { namespace }));

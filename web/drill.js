@@ -5,7 +5,7 @@ import { isReady, restartsOf, statusOf, versionOf } from './cluster.js';
 import { BROKEN, SLOW } from './program.js';
 import { CAN_WAIT } from './replica.js';
 
-/** Clients that ask for /parity, those that ask for /wait, and how many more than there is room for make a flood. */
+/** The number of clients requesting /parity, the number requesting /wait, and how far over capacity a flood goes. */
 const CLIENTS = 4;
 const WAITING = CAN_WAIT ? 9 : 0;
 const FLOODING = 1.2;
@@ -17,7 +17,7 @@ const FLOOD = 20;
 /** How much longer than its numbers say a fault may take to heal, and how long it may take in all, in seconds. */
 const PATIENCE = 15;
 const LONGEST = 300;
-/** How long somebody watches a rollout that makes no progress, before undoing it. */
+/** How long a stalled rollout is left alone before it is undone. */
 const WATCHING = 30;
 /** How much of the past is kept, in moments, and how long one is, in seconds. */
 const MOMENTS = 400;

@@ -57,7 +57,7 @@ export function describeHarm({ fault, sent, lost, bad, restarts, unready, replac
 /** Why requests were lost, in words: the causes that were counted. */
 const CAUSES = {
 	cut: (n) => `${n} cut in flight`,
-	refused: (n) => `${n} sent to a pod where nobody listened`,
+	refused: (n) => `${n} sent to a pod where nothing was listening`,
 	none: (n) => `${n} while no pod was ready`,
 	error: (n) => `${n} answered with an error`,
 	late: (n) => `${n} never answered`,
@@ -77,7 +77,7 @@ const REMEDIES = [
 		faults: ['restart', 'broken', 'slow'],
 		field: 'strategy',
 		lesson: 'bad-version',
-		why: 'old pods go before new ones are ready',
+		why: 'old pods are removed before new ones are ready',
 		patch: ({ strategy = /** @type {any} */ ({}) }) => {
 			const { type = 'RollingUpdate', rollingUpdate: { maxUnavailable = '25%' } = {} } = strategy;
 			if (type === 'RollingUpdate' && maxUnavailable === 0) return undefined;
@@ -100,7 +100,7 @@ const REMEDIES = [
 		faults: ['restart', 'broken', 'slow', 'fail', 'scale', 'delete'],
 		field: 'preStop',
 		lesson: 'no-pre-stop',
-		why: 'a pod that has to go does so while requests are still in flight to it, or on their way',
+		why: 'a terminating pod exits while requests are still in flight to it, or on their way',
 		patch: (spec, { name, lifecycle }, program) => {
 			const news = Math.ceil(program.news) + 1;
 			const seconds = program.term === 'cuts' ? Math.ceil(program.answer) + news : news;

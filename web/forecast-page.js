@@ -31,7 +31,7 @@ for (const { name, text, least, most, options } of QUESTIONS) {
 	field.value = PROGRAM[name];
 	$('#program').append(make('label', {}, text, field));
 }
-/** Says what is assumed of the program, so that nobody need open the questions to know. */
+/** Shows the assumptions about the program, so that users can see them without opening the questions. */
 function showAnswers() {
 	const { start, slow, answer, news, most, term, breaks } = programOf();
 	$('#program summary').textContent =
@@ -93,7 +93,7 @@ function start(patch) {
 	for (const button of all('#go, #findings button')) button.disabled = true;
 	$('#stop').disabled = false;
 	forecaster = new Worker(FORECASTER, { type: 'module' });
-	forecaster.onerror = ({ message }) => stop(`The forecast does not start${message ? `: ${message}` : ''}.`);
+	forecaster.onerror = ({ message }) => stop(`The forecast could not start${message ? `: ${message}` : ''}.`);
 	forecaster.onmessage = ({ data }) => hear(data, started, patch);
 	showAnswers();
 	forecaster.postMessage({ manifest: source || form.elements.manifest.value, name: form.elements.name.value, program: programOf(), patch });

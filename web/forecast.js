@@ -69,7 +69,7 @@ export async function forecast(subject, faults, tell = () => {}, replicas = unde
 		row.moments = drill.moments.filter(({ at }) => at > from);
 		rows.push(row);
 		tell(row);
-		// What has not healed by now never does. And a container that was restarted pauses before it is once more.
+		// Whatever has not healed by now never will. And a container that has been restarted backs off before its next restart.
 		const isAsBefore = drill.isHealthy && row.replaced !== undefined && fault !== 'scale' && fault !== 'slow' && fault !== 'broken';
 		const isFresh = [...kubernetes.pods.values()].some((pod) => restartsOf(pod) === 0) || fault === faults[index + 1];
 		if (isAsBefore && isFresh && index + 1 < faults.length) continue;

@@ -1,4 +1,4 @@
-// The forecast's own thread: virtual time takes all the time there is, and whoever waits for it may end it.
+// The forecast's own thread: virtual time takes all the time there is, and the user waiting for it can cancel it.
 
 import { advise, describe, withPatch } from './findings.js';
 import { faultsFor, forecast } from './forecast.js';

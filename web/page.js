@@ -306,7 +306,7 @@ function age(since) {
 }
 
 function render(news) {
-	if (news.error) return write($('#status'), `The cluster does not start: ${news.error}`);
+	if (news.error) return write($('#status'), `The cluster could not start: ${news.error}`);
 	if (isOutdated(news.page)) return location.reload();
 	if (state && state.worker !== news.worker) {
 		restarted = `The browser ended the service worker at ${new Date().toLocaleTimeString()}: the cluster started afresh. `;
@@ -383,7 +383,7 @@ async function connect() {
 	try {
 		const registration = await serviceWorker.register('worker.js', { type: 'module', updateViaCache: 'none' });
 		registration.installing?.addEventListener('statechange', (/** @type {any} */ { target }) => {
-			const isUnexplained = !state && !$('#status').textContent.includes('does not start');
+			const isUnexplained = !state && !$('#status').textContent.includes('could not start');
 			if (target.state === 'redundant' && isUnexplained) write($('#status'), 'The service worker could not be installed: there may be no room.');
 		});
 		await serviceWorker.ready;
@@ -394,7 +394,7 @@ async function connect() {
 		ask();
 		setInterval(ask, 1000);
 	} catch ({ message }) {
-		write($('#status'), `This browser does not start the service worker: ${message}`);
+		write($('#status'), `This browser could not start the service worker: ${message}`);
 	}
 }
 connect();

@@ -177,7 +177,7 @@ const imports = (store, variables, clock, log, ended) => ({
 /** As Spin answers when a guest traps, or when all of its instances are taken. */
 const FAILURE = { status: 500, headers: [], body: null };
 
-/** What a client says that finds nobody listening. */
+/** What a client reports when nothing is listening. */
 export const REFUSED = 'The replica refused the connection.';
 
 /** The path that Spin answers itself, whether the app is poisoned or not. */

@@ -3,7 +3,7 @@
 /// How the embedded host is started.
 pub const HOST: &str = "target/host/spin-on-k8s --listen ADDRESS";
 
-/// A server, how it is started, and what it is asked.
+/// A server, how it is started, and which request it gets.
 pub struct Contender {
     pub name: &'static str,
     /// Its words are separated by single spaces; `ADDRESS` stands for where it listens.

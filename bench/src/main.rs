@@ -37,7 +37,7 @@ fn run() -> Result<()> {
     for (index, contender) in contenders::all().into_iter().enumerate() {
         match measure::starts(&plan, &contender) {
             Ok(start) => figures.push(Figures { contender, start, idle: 0.0, rates: vec![] }),
-            // Without native hyper and the embedded host there is nothing to tell.
+            // Without native hyper and the embedded host, there is nothing to compare.
             Err(error) if index < 3 => return Err(error),
             Err(error) => eprintln!("{} is left out: {error:#}", contender.name),
         }

@@ -6,7 +6,7 @@ use crate::process::Server;
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
-/// All starts of a contender, but for the first three, end after this.
+/// Apart from the first three, no start of a contender may begin after this much time.
 const STARTS: Duration = Duration::from_secs(10);
 
 /// Requests before the idle memory is read.

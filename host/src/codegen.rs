@@ -1,4 +1,4 @@
-//! How components are compiled, on which the build script and the host have to agree.
+//! How components are compiled; the build script and the host have to agree on this.
 
 use wasmtime::Config;
 
@@ -15,11 +15,11 @@ pub fn config() -> Config {
         .memory_reservation(MEMORY_LIMIT as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(64 << 10)
-        // The component is stripped, so a backtrace would tell nothing.
+        // The component is stripped, so a backtrace would be useless.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .native_unwind_info(false)
-        // An image would take one more mapping for each memory, of the 65,530 that the system allows.
+        // An image would use one more mapping per memory, out of the 65,530 that the system allows.
         .memory_init_cow(false);
     config
 }

@@ -21,7 +21,7 @@ use tokio_io_timeout::TimeoutWriter;
 /// the connection at once.
 pub const LATE: Duration = Duration::from_secs(1);
 
-/// What is told to a client before it has asked, because its connection has to give way to another.
+/// Sent to a client before it has made a request, when its connection has to make way for another.
 const GIVE_WAY: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
     content-length: 0\r\n\r\n";
 
@@ -71,7 +71,7 @@ pub async fn refuse(
     if let Ok(mut stream) = stream
         && !asked.initialized()
     {
-        // Bytes that nobody has read would reset the connection, and perhaps the answer with it.
+        // Unread bytes would reset the connection, and could take the answer with it.
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(GIVE_WAY.as_bytes());
     }

@@ -47,7 +47,7 @@ impl Handler {
     }
 
     /// The answer to `request`. Its body does not reach the guest, whose world has none, but may have to be
-    /// waited for: a client that is still writing might not read an answer.
+    /// awaited: a client that is still writing might not read the answer.
     pub async fn answer(&self, request: Request<Incoming>, wait_for_body: bool) -> Answer {
         let (head, body) = request.into_parts();
         if !has_valid_host(&head) {

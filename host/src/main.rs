@@ -22,7 +22,7 @@ const BACKLOG: u32 = 16384;
 /// Descriptors for short-lived purposes, such as listing the open ones.
 const MARGIN: usize = 8;
 
-/// The fewest descriptors for connections with which it starts.
+/// The minimum number of connection descriptors; with fewer, the host refuses to start.
 const FEWEST: usize = 8;
 
 /// Connections beyond the number of instances, since clients keep some open for later requests.
@@ -58,7 +58,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // A log that cannot be written stops nothing.
+    // Failing to write a log must not stop anything.
     tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! The places for instances, and which of them a request gets.
 //!
 //! There are two pools, because memory is either fast or given back. A few warm places serve all short
-//! requests; many cold ones take over when these do not suffice. So the host is as small after a flood
+//! requests; many cold ones take over when the warm ones run out. So the host is as small after a flood
 //! as it was before.
 //!
 //! A few more warm places are reserved for probes. A busy replica has not failed, and these places

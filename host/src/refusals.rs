@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(25);
 /// The connections beyond the limit, of which there are `most`. They are served by the thread that
 /// accepts, so no guest keeps them from being answered.
 ///
-/// When they are too many, the oldest that has not sent a request gives way. So nobody who is slow, or
+/// When there are too many, the oldest one that has not sent a request gives way. So no client that is slow, or
 /// means harm, keeps the next from being accepted: it may be a probe.
 pub struct Refusals {
     most: usize,
@@ -67,7 +67,7 @@ impl Refusals {
         self.connections.push_back(Refusal { since: Instant::now(), asked, leave, task });
     }
 
-    /// Waits a little for one to end, unless that was in vain the last time; then ends one.
+    /// Waits briefly for one to end, unless waiting was no use last time; then ends one.
     async fn make_room(&mut self) {
         yield_now().await; // to those whose request has come
         self.connections.retain(|it| !it.task.is_finished());

@@ -120,7 +120,7 @@ impl OutputStream {
                 fits
             }
             Self::Stderr => {
-                // A log that cannot be written stops no request.
+                // Failing to write a log must not fail a request.
                 let _ = std::io::stderr().write_all(bytes);
                 true
             }

@@ -103,7 +103,7 @@ pub async fn run(
     stop.send_replace(true);
     tokio::select! {
         () = stop.closed() => {}
-        // Whoever is left does not send a request, or does not read the answer.
+        // The clients still connected are not sending a request, or not reading the answer.
         () = handler.quiet(LATE) => {}
         () = sleep(limits.drain_timeout) => {
             tracing::warn!("requests were still in flight after {:?}", limits.drain_timeout);

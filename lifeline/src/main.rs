@@ -20,7 +20,7 @@ use wasi::keyvalue::store::{Error, open};
 
 wit_bindgen::generate!({ path: "../wit", world: "system", generate_all });
 
-/// How often the state is read, in nanoseconds: seldom enough to cost only 0.4 % of a core, and often
+/// Polling interval, in nanoseconds: long enough to cost only 0.4 % of a core, and short
 /// enough for a person.
 const PERIOD: u64 = 250_000_000;
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Error> {
     let bucket = open(STORE)?;
     // A new container is healthy, but its store may be old: an emptyDir outlives a container.
     bucket.delete(FAILED)?;
-    // A token that cannot be read is the API's to report, to whoever asks for /fail or /quit.
+    // Reporting an unreadable token is up to the API, when a client calls /fail or /quit.
     if let Some(warning) = variables::get("chaos_token").ok().as_deref().and_then(token::warning) {
         eprintln!("{warning}");
     }

@@ -1,4 +1,4 @@
-//! What to say of a replica's `chaos_token` at the start.
+//! What to log about a replica's `chaos_token` at startup.
 
 /// A warning, if `token` lets everyone or nobody fail and quit the replica.
 pub fn warning(token: &str) -> Option<&'static str> {

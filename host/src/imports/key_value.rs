@@ -11,7 +11,7 @@ impl store::Host for Instance {
     fn open(&mut self, identifier: String) -> Result<Result<Resource<Bucket>, Error>> {
         match self.key_value.open(&identifier) {
             Some(bucket) => Ok(Ok(self.table.push(bucket)?)),
-            // As on Spin, a guest does not learn which other stores there are.
+            // As on Spin, a guest cannot find out which other stores exist.
             None => Ok(Err(Error::AccessDenied)),
         }
     }
