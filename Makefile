@@ -23,7 +23,7 @@ demo: components ## See it heal in a terminal: a cluster behind 127.0.0.1:8000 (
 	@$(NODE) web/demo.js $(ARGS)
 
 MANIFEST ?= k8s/deployment.yaml
-forecast: components ## Forecast what faults cost the users of a Deployment (MANIFEST=FILE), in seconds
+forecast: components ## Forecast, within seconds, what faults would cost the users of a Deployment (MANIFEST=FILE)
 	@scripts/web
 	@$(NODE) web/forecast-cli.js "$(MANIFEST)" $(ARGS)
 
@@ -31,8 +31,8 @@ build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
 
 # The components are the same bytes wherever they are built. A panic names its source file without Cargo's
-# home; the flag takes the place of RUSTFLAGS, and is not split at spaces. And spin-sdk, which says from which
-# commit it was built, does not take another repository's that has Cargo's home in it.
+# home; the flag replaces RUSTFLAGS, and is not split at spaces. spin-sdk embeds the Git commit it was built from; the
+# ceiling keeps it from picking up the commit of a repository that happens to contain Cargo's home.
 CARGO_HOME ?= $(HOME)/.cargo
 components archive: export CARGO_ENCODED_RUSTFLAGS = --remap-path-prefix=$(CARGO_HOME)=/cargo
 components: export GIT_CEILING_DIRECTORIES = $(CARGO_HOME)
@@ -40,7 +40,7 @@ components: ## Build the components alone
 	@scripts/toolchain
 	cargo build --locked --release --target wasm32-wasip2 --target-dir target -p spin-on-k8s -p lifeline
 
-test: components ## Run all tests, and install the tools that they need
+test: components ## Run the tests, and install the tools that they need
 	scripts/web
 	$(NODE) --test --test-concurrency=2 web/*.test.js
 	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release:: --test-threads 4 # which mostly wait
@@ -90,8 +90,8 @@ push: components ## Push the app as an OCI artefact to REF, with Spin
 dist: components ## Put what a release has into target/dist; install.yaml runs IMAGE
 	scripts/dist
 
-# For this machine's kind; on Linux static, so that it runs on every distribution. As uname calls it, so that
-# two commands fetch and start the right one anywhere.
+# For this machine's OS and CPU; static on Linux, so that it runs on every distribution. Named as uname names them, so
+# that two commands fetch and start the right one anywhere.
 KIND = $(shell uname -s)-$(shell uname -m)
 TARGET = $(subst arm64,aarch64,$(shell uname -m))-$(if $(findstring Darwin,$(KIND)),apple-darwin,unknown-linux-musl)
 archive: components ## Pack the program, for machines like this one, into target

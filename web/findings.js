@@ -100,7 +100,7 @@ const REMEDIES = [
 		faults: ['restart', 'broken', 'slow', 'fail', 'scale', 'delete'],
 		field: 'preStop',
 		lesson: 'no-pre-stop',
-		why: 'a terminating pod exits while requests are still in flight to it, or on their way',
+		why: 'a pod stops while requests are still in flight, or on their way to it',
 		patch: (spec, { name, lifecycle }, program) => {
 			const news = Math.ceil(program.news) + 1;
 			const seconds = program.term === 'cuts' ? Math.ceil(program.answer) + news : news;

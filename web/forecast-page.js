@@ -35,7 +35,7 @@ for (const { name, text, least, most, options } of QUESTIONS) {
 function showAnswers() {
 	const { start, slow, answer, news, most, term, breaks } = programOf();
 	$('#program summary').textContent =
-		`What no manifest says: it starts in ${start} s, or in ${slow} s; answers take up to ${answer} s; proxies know after ${news} s; ${most} requests at once; SIGTERM: ${term}; breaks: ${breaks}`;
+		`What no manifest says: it starts in ${start} s, or in ${slow} s when slow; answers take up to ${answer} s; proxies learn of a change within ${news} s; it handles ${most} requests at once; SIGTERM: ${term}; breaks: ${breaks}`;
 }
 const programOf = () =>
 	Object.fromEntries(QUESTIONS.map(({ name, options }) => [name, options ? form.elements[name].value : form.elements[name].valueAsNumber]));
@@ -154,7 +154,7 @@ function showSubject() {
 		...(canWait ? [] : ['This browser cannot suspend WebAssembly (JSPI), so slow requests and the burst are left out.']),
 		'The program behaves as you answered under “What no manifest says”.',
 		'Requests come through a proxy, at random moments, so no two runs are the same. One that is refused or cut is lost; only when a replica exits is it retried, as an ingress does.',
-		'All replicas here have room for 75 requests at once, or less if yours have. A burst is 1.2 times as many as they have room for, so more replicas do not help.',
+		'Together, the replicas here have room for 75 requests at once, or fewer if yours do. A burst is 1.2 times that, so adding replicas does not help.',
 	];
 	$('#assumed ul').replaceChildren(...assumed.map((note) => make('li', {}, note)));
 	$('#assumed').hidden = false;

@@ -186,7 +186,7 @@ export const LESSONS = [
 		id: 'slow-start',
 		title: 'A slow start',
 		text: [
-			'While a program starts, it cannot answer, and liveness fails. If starting takes longer than liveness allows, here 12 s, it is restarted, and starts anew: it never gets anywhere.',
+			'While a program starts, it cannot answer, and liveness fails. If starting takes longer than liveness allows, here 9 to 12 s, it is restarted and has to start all over again: it never gets anywhere.',
 			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. It is undone after 70 s; `×5` makes that shorter.',
 		],
 		file: 'deployment.yaml',
@@ -252,7 +252,7 @@ export const LESSONS = [
 		patch: container({ env: UNLIMITED, livenessProbe: { periodSeconds: 1, failureThreshold: 1 } }),
 		fault: 'burst',
 		button: 'A burst, with hasty liveness',
-		see: 'The burst costs requests either way. Haste adds restarts that nobody needed, after the 7 s of `preStop`. With 3 and 4 in the settings below, “Burst of waits” restarts nobody.',
+		see: 'The burst costs requests either way. Haste adds restarts that nobody needed, after the 7 s of `preStop`. Set liveness to `periodSeconds` 3 and `failureThreshold` 4 in the settings below, and “Burst of waits” restarts nothing.',
 	},
 	{
 		id: 'service',
