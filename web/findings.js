@@ -10,8 +10,8 @@ import { FAULTS, PROGRAM } from './terms.js';
 const SOON = 10;
 /** Harm of something that never heals, in requests. */
 const FOREVER = 200;
-/** Less than this may be chance. */
-const CHANCE = 2;
+/** As much may be chance. */
+const CHANCE = 1;
 /** The most findings. */
 const MOST = 5;
 

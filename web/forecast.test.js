@@ -147,7 +147,7 @@ const CASES = [
 		what: 'a grace period shorter than preStop cuts it short',
 		docs: `${DOCS}/pods/pod-lifecycle/#pod-termination`,
 		change: (spec) => {
-			spec.template.spec.terminationGracePeriodSeconds = 3;
+			spec.template.spec.terminationGracePeriodSeconds = 2;
 		},
 		finds: 'terminationGracePeriodSeconds',
 		faults: ['restart'],
