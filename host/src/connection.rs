@@ -42,14 +42,13 @@ pub async fn serve(handler: Arc<Handler>, stream: TcpStream, stop: watch::Receiv
 
 /// Serves a connection that is beyond the limit: a probe is answered, any other request refused, and
 /// neither's body is waited for. Sets `asked` when the request has come, and ends when told to `leave`.
-/// Returns whether it ended by itself.
 pub async fn refuse(
     handler: Arc<Handler>,
     stream: TcpStream,
     stop: watch::Receiver<bool>,
     asked: Arc<SetOnce<()>>,
     leave: oneshot::Receiver<()>,
-) -> bool {
+) {
     let mut builder = builder(&handler);
     let service = service_fn(|request: Request<Incoming>| {
         let _ = asked.set(());
@@ -64,7 +63,7 @@ pub async fn refuse(
     let builder = builder.keep_alive(false);
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        () = until_stop(Pin::new(&mut connection), stop, &asked) => return true,
+        () = until_stop(Pin::new(&mut connection), stop, &asked) => return,
         _ = leave => {}
     }
     let stream = connection.into_parts().io.into_inner().into_std();
@@ -75,7 +74,6 @@ pub async fn refuse(
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(GIVE_WAY.as_bytes());
     }
-    false
 }
 
 fn builder(handler: &Handler) -> http1::Builder {
