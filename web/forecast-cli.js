@@ -60,8 +60,9 @@ const rows = await forecast(subject, faultsFor(objects), printRow).catch(({ mess
 process.exitCode = Number(rows.some(({ lost }) => lost));
 
 console.log();
-const { findings, patch } = await advise(subject, rows);
+const { findings, patch, rest } = await advise(subject, rows);
 for (const finding of findings) console.log(`- ${describe(finding).replaceAll('`', '')}\n`);
+if (findings.length && rest.length) console.log(`No change was found that improves the rest: ${rest.map(labelOf).join(', ')}.\n`);
 if (findings.length) console.log(commandOf({ namespace, name }, patch));
 else if (process.exitCode) console.log('No change to the manifest was found that improves any of this.');
 else console.log('Nothing is lost, if the program behaves as assumed (see ARGS=--help).');

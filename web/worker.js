@@ -170,18 +170,19 @@ async function act({ patch: wanted, program: behaviour = {}, fault, isFresh, spe
 		speed = faster;
 		(await cluster()).pace.set(speed);
 	}
-	if (isFresh) {
-		program = {};
-		patch = wanted ?? patch;
+	if (!wanted) return;
+	const differ = (one, other) => JSON.stringify(one) !== JSON.stringify(other);
+	const [isOther, isOtherProgram] = [differ(patch, wanted), differ(program, behaviour)];
+	if (busy && fault) return;
+	patch = wanted;
+	program = behaviour;
+	// Only new replicas can run another program.
+	if (isFresh || (!fault && isOtherProgram)) {
 		await startOver();
 		busy = false;
 		return;
 	}
-	if (!wanted || (busy && fault)) return;
-	const isSame = JSON.stringify([patch, program]) === JSON.stringify([wanted, behaviour]);
-	patch = wanted;
-	program = behaviour;
-	if (!fault) return isSame ? undefined : (await cluster()).kubernetes.apply([patched(patch)]);
+	if (!fault) return isOther ? (await cluster()).kubernetes.apply([patched(patch)]) : undefined;
 	busy = true;
 	const row = { ...rowOf(fault), id: (faults[0]?.id ?? 0) + 1, patch, program, replicas: patched(patch).spec.replicas, done: false, isCut: false };
 	faults.unshift(row);
@@ -191,7 +192,7 @@ async function act({ patch: wanted, program: behaviour = {}, fault, isFresh, spe
 	try {
 		({ drill } = await cluster());
 		// A lesson begins with its own Deployment, and with pods that work.
-		if (!isSame || !drill.isHealthy) {
+		if (isOther || isOtherProgram || !drill.isHealthy) {
 			if (fault === 'scale') patch = {};
 			({ drill } = await startOver());
 			patch = wanted;
