@@ -71,7 +71,7 @@ const CASES = [
 		},
 		finds: 'readinessProbe',
 		faults: ['fail'],
-		holds: ([{ unready, replaced, bad }]) => unready > 15 && Math.abs(replaced - unready) < 2.5 && bad > 100,
+		holds: ([{ unready, replaced, bad }]) => unready > 15 && Math.abs(replaced - unready) < 2.5 && bad > 80,
 	},
 	{
 		what: 'without preStop, requests are cut, and sent to an endpoint that has gone',

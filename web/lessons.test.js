@@ -20,7 +20,7 @@ const SEEN = {
 	'no-pre-stop': ({ lost }) => lost > 0,
 	drain: ({ ready, lost }) => ready < 15 && lost === 0,
 	probes: ({ unready, replaced, ready, bad, lost }) => unready < 7 && replaced > 15 && ready < 24 && bad > 0 && bad < 100 && lost === 0,
-	'no-readiness': ({ replaced, bad }) => replaced > 15 && bad > 100,
+	'no-readiness': ({ replaced, bad }) => replaced > 15 && bad > 80,
 	'blind-probe': ({ unready, replaced, bad }) => unready === undefined && replaced === undefined && bad > 200,
 	'slow-start': ({ replaced, restarts, lost }) => replaced === undefined && restarts > 1 && lost === 0,
 	'startup-probe': ({ replaced, restarts, lost }) => replaced >= 40 && replaced < 46 && restarts === 0 && lost === 0,
