@@ -70,7 +70,7 @@ const describeCauses = (causes) =>
 
 /**
  * What may be changed: for which faults it is tried, and a patch that states all the numbers that it relies on, or
- * nothing where that is already so. `why` says what is wrong now.
+ * nothing where that is already so. `why` says what is wrong now, and `seen` whether a row shows that at all.
  */
 const REMEDIES = [
 	{
@@ -169,6 +169,7 @@ const REMEDIES = [
 	},
 	{
 		faults: ['burst', 'fail'],
+		seen: ({ restarts }) => restarts > 0,
 		field: 'livenessProbe',
 		lesson: 'hasty-liveness',
 		why: 'liveness restarts what is only busy',
@@ -249,7 +250,9 @@ export async function advise(subject, rows, tell = () => {}) {
 		while (now && harmOf(now) > CHANCE && findings.length < MOST) {
 			const { spec } = deploymentOf(objects);
 			let best;
-			for (const remedy of REMEDIES.filter(({ faults }) => faults.includes(fault))) {
+			for (const remedy of REMEDIES) {
+				const { faults, seen = () => true } = remedy;
+				if (!faults.includes(fault) || !seen(now)) continue;
 				const change = remedy.patch(spec, playedOf({ spec }), program);
 				const changed = change && withPatch(objects, { spec: change });
 				if (!changed || JSON.stringify(changed) === JSON.stringify(objects)) continue;
