@@ -207,6 +207,7 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 	if (!Object.keys(model.selector ?? {}).length) throw new Error('spec.selector: the Deployment selects no pods');
 	if (!isSubset(selected, labels)) throw new Error('spec.selector: it does not match the labels of the template');
 	model.replicas ??= 1;
+	model.template.spec.terminationGracePeriodSeconds ??= 30; // webernetes 0.3.5 would give a restarted container 2 s
 	if (model.replicas === 0) throw new Error('spec.replicas: 0 replicas cannot serve any requests');
 	if (model.paused) throw new Error('spec.paused: a Deployment that is paused starts no pods');
 	if (model.replicas > MOST) throw new Error(`spec.replicas: ${model.replicas} is more than the ${MOST} that are modelled here`);
