@@ -22,7 +22,7 @@ const FOUND = {
 	'short-grace.yaml': ['terminationGracePeriodSeconds'],
 	'single.yaml': ['replicas'],
 	'slow-start.yaml': ['startupProbe'],
-	'tcp.yaml': ['httpGet', 'startupProbe'],
+	'tcp.yaml': ['httpGet'],
 };
 
 test('there is no manifest that nothing is said of', () => assert.deepEqual(readdirSync(FOLDER).sort(), Object.keys(FOUND)));
