@@ -220,14 +220,13 @@ export class Kubernetes {
 	}
 }
 
+/** The probes that a container may have. */
+export const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
+
 /** The container of a Deployment that the component plays. */
 export function playedOf({ spec }) {
 	const { containers } = spec.template.spec;
-	return (
-		containers.find(({ startupProbe, readinessProbe, livenessProbe }) => startupProbe || readinessProbe || livenessProbe) ??
-		containers.find(({ ports }) => ports?.length) ??
-		containers[0]
-	);
+	return containers.find((container) => PROBES.some((kind) => container[kind])) ?? containers.find(({ ports }) => ports?.length) ?? containers[0];
 }
 
 /** The whole of an image's name, its name, and its tag or the digits of its digest. */
@@ -252,10 +251,10 @@ function variablesOf(env, hostname, scale) {
 }
 
 /** The ports that a container listens on: as Spin is told, or else all that its manifest names. */
-function portsOf(env, { ports = [], startupProbe, readinessProbe, livenessProbe }) {
+function portsOf(env, { ports = [], ...container }) {
 	const told = /\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '');
 	if (told) return [Number(told[0])];
-	const asked = [startupProbe, readinessProbe, livenessProbe].map((probe) => Number((probe?.httpGet ?? probe?.tcpSocket)?.port));
+	const asked = PROBES.map((kind) => Number((container[kind]?.httpGet ?? container[kind]?.tcpSocket)?.port));
 	const known = new Set([...ports.map(({ containerPort }) => containerPort), ...asked.filter(Boolean)]);
 	return known.size ? known : [80];
 }

@@ -4,6 +4,7 @@
 import { isReady, restartsOf, statusOf, versionOf } from './cluster.js';
 import { BROKEN, SLOW } from './program.js';
 import { CAN_WAIT } from './replica.js';
+import { MOMENT } from './terms.js';
 
 /** The number of clients requesting /parity, the number requesting /wait, and how far over capacity a flood goes. */
 const CLIENTS = 4;
@@ -19,9 +20,9 @@ const PATIENCE = 15;
 const LONGEST = 300;
 /** How long a stalled rollout is left alone before it is undone. */
 const WATCHING = 30;
-/** How much of the past is kept, in moments, and how long one is, in seconds. */
+/** How much of the past is kept, in moments, and how much of what was before a fault belongs to it, in milliseconds. */
 const MOMENTS = 400;
-const MOMENT = 0.5;
+const BEFORE = 3000;
 
 const requestOf = (target, method = 'GET') => ({ method, target, authority: 'service', headers: [] });
 
@@ -144,10 +145,15 @@ export class Drill {
 		this.#stopped.resolve(undefined);
 	}
 
+	/** The moments since shortly before a fault was injected. */
+	momentsOf({ at = 0 }) {
+		return this.moments.filter((moment) => moment.at > at - BEFORE);
+	}
+
 	/** Writes down one moment after the other. */
 	async #watch() {
 		while (!this.isOver) {
-			await this.#sleep(MOMENT);
+			await this.#sleep(MOMENT / 1000);
 			const pods = this.#pods.map((pod) => {
 				const { name } = pod.metadata;
 				const isEndpoint = this.#ingress.endpoints.includes(pod.status?.podIP ?? '');

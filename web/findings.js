@@ -1,6 +1,6 @@
 // What a forecast has to say: each finding is a change of one field that was tried, and has made what users felt better.
 
-import { playedOf } from './cluster.js';
+import { PROBES, playedOf } from './cluster.js';
 import { deploymentOf, forecast } from './forecast.js';
 import { merge } from './patch.js';
 import { SPIN_HEALTH } from './replica.js';
@@ -90,7 +90,7 @@ const REMEDIES = [
 		lesson: 'no-pre-stop',
 		why: 'the grace period ends before `preStop` and the requests in flight do',
 		patch: (spec, { lifecycle }, program) => {
-			const { terminationGracePeriodSeconds: now = 30 } = spec.template.spec;
+			const { terminationGracePeriodSeconds: now } = spec.template.spec;
 			const preStop = lifecycle?.preStop?.sleep?.seconds ?? 0;
 			const wanted = Math.max(preStop + 3, Math.ceil(program.answer) + 5 + (program.term === 'finishes' ? preStop : 0));
 			return now < wanted ? { template: { spec: { terminationGracePeriodSeconds: wanted } } } : undefined;
@@ -105,7 +105,7 @@ const REMEDIES = [
 			const news = Math.ceil(program.news) + 1;
 			const seconds = program.term === 'cuts' ? Math.ceil(program.answer) + news : news;
 			if ((lifecycle?.preStop?.sleep?.seconds ?? 0) >= seconds) return undefined;
-			const { terminationGracePeriodSeconds: now = 30 } = spec.template.spec;
+			const { terminationGracePeriodSeconds: now } = spec.template.spec;
 			const grace = Math.max(now, Math.ceil(program.answer) + news + 3);
 			return { template: { spec: { terminationGracePeriodSeconds: grace, containers: [{ name, lifecycle: { preStop: { sleep: { seconds } } } }] } } };
 		},
@@ -118,8 +118,8 @@ const REMEDIES = [
 		patch: (_, container) => {
 			const blind = PROBES.filter((kind) => container[kind] && (container[kind].tcpSocket || container[kind].httpGet?.path === SPIN_HEALTH));
 			const { port } = handlerOf(container);
-			const probe = (kind) => (container[kind].tcpSocket ? { tcpSocket: null, httpGet: { path: '/health', port } } : { httpGet: { path: '/health', port } });
-			return blind.length ? inContainer(container, Object.fromEntries(blind.map((kind) => [kind, probe(kind)]))) : undefined;
+			const probes = blind.map((kind) => [kind, asking(container[kind], { path: '/health', port })]);
+			return blind.length ? inContainer(container, Object.fromEntries(probes)) : undefined;
 		},
 	},
 	{
@@ -188,17 +188,18 @@ const REMEDIES = [
 	},
 ];
 
-const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
 const OFTEN = { periodSeconds: 3, timeoutSeconds: 2, failureThreshold: 2 };
 const PATIENT = { periodSeconds: 3, timeoutSeconds: 2, failureThreshold: 4 };
 
 const differs = (probe, wanted) => Object.entries(wanted).some(([key, value]) => probe[key] !== value);
 const inContainer = ({ name }, changes) => ({ template: { spec: { containers: [{ name, ...changes }] } } });
 
+/** What makes a probe ask by HTTP, whatever it asks now. */
+const asking = (probe, httpGet) => (probe?.tcpSocket ? { tcpSocket: null, httpGet } : { httpGet });
+
 /** A startup probe that is twice as patient as the slowest start needs. */
 function startupOf(container, { slow }) {
-	const isOther = container.startupProbe?.tcpSocket ? { tcpSocket: null } : {};
-	return { ...isOther, httpGet: handlerOf(container), periodSeconds: 2, timeoutSeconds: 2, failureThreshold: Math.max(1, Math.ceil(slow)) };
+	return { ...asking(container.startupProbe, handlerOf(container)), periodSeconds: 2, timeoutSeconds: 2, failureThreshold: Math.max(1, Math.ceil(slow)) };
 }
 
 /** What a probe of a container asks that has none: what another one asks. */
@@ -280,7 +281,7 @@ export function describe({ why, spec, patch, before, after }) {
 	const causes = describeCauses(first.causes);
 	const also = others.map((row) => ` ${FAULTS[row.fault]} ${describeHarm(row)}, for the same reason.`).join('');
 	// The patch also states what is so already, and may not change.
-	const isNew = (change) => change !== `\`terminationGracePeriodSeconds: ${spec.template.spec.terminationGracePeriodSeconds ?? 30}\``;
+	const isNew = (change) => change !== `\`terminationGracePeriodSeconds: ${spec.template.spec.terminationGracePeriodSeconds}\``;
 	const isGood = after.every((row) => harmOf(row) <= CHANCE);
 	const tried = isGood ? `it ${describeHarm(after[0])}` : after.map((row) => `${FAULTS[row.fault].toLowerCase()} ${describeHarm(row)}`).join('; ');
 	const longer = after[0].ready > first.ready + 3 ? `, and takes ${after[0].ready.toFixed(0)} s instead of ${first.ready.toFixed(0)} s` : '';

@@ -65,8 +65,7 @@ export async function forecast(subject, faults, tell = () => {}, replicas = unde
 		const { spec } = kubernetes.deployment;
 		const row = { ...rowOf(fault), moments: [], replicas: replicas ?? Math.floor(spec.replicas / 2) };
 		await step(drill.inject(row));
-		const from = (row.at ?? 0) - 3000;
-		row.moments = drill.moments.filter(({ at }) => at > from);
+		row.moments = drill.momentsOf(row);
 		rows.push(row);
 		tell(row);
 		// Whatever has not healed by now never will. And a container that has been restarted backs off before its next restart.

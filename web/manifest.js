@@ -1,7 +1,7 @@
 // Reads manifests as people have them, and takes from a Deployment what is modelled here.
 
 import { parseAllDocuments } from 'yaml';
-import { playedOf } from './cluster.js';
+import { PROBES, playedOf } from './cluster.js';
 
 /** The longest manifest, in bytes, and the most replicas: more would take too long. */
 const LONGEST = 1_000_000;
@@ -219,7 +219,7 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 
 	const played = playedOf({ spec: model });
 	const original = spec.template.spec.containers.find(({ name }) => name === played.name);
-	for (const kind of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
+	for (const kind of PROBES) {
 		const probe = original[kind];
 		if (!probe) continue;
 		const handler = ['exec', 'grpc'].find((handler) => probe[handler]);
@@ -259,7 +259,7 @@ function modelOf({ apiVersion, metadata = {}, spec = {} }, others) {
 /**
  * The Deployments in a manifest, as they are modelled. Throws in one line what is wrong with it, and where.
  * @param {string | Uint8Array} manifest
- * @param {string} [wanted] the name of one Deployment, or `namespace/name`
+ * @param {string} [wanted] the name of one Deployment; by default, the first
  */
 export function read(manifest, wanted) {
 	if (manifest.length > LONGEST) throw new Error(`this is longer than ${LONGEST / 1e6} MB`);

@@ -1,6 +1,7 @@
 // A picture of cause and effect: a lane for each pod, its probes' answers as ticks, and to the same scale what users got.
 
 import { make } from './dom.js';
+import { MOMENT } from './terms.js';
 
 const NS = 'http://www.w3.org/2000/svg';
 /** Sizes in the picture's own unit: of the whole, of the names, of a lane, and of what users got. */
@@ -11,8 +12,6 @@ const USERS = 44;
 const AXIS = 16;
 /** With more pods than this, those that nothing happens to have no lane. */
 const MANY = 12;
-/** How long a moment is, in milliseconds: it ends when it was written down. */
-const MOMENT = 500;
 
 const svg = (tag, attributes, ...children) => {
 	const element = document.createElementNS(NS, tag);

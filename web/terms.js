@@ -17,7 +17,8 @@ export const labelOf = ({ fault, replicas }) => (fault === 'scale' ? `${FAULTS.s
 
 /**
  * How long it takes to start, and to start slowly; how long its slowest answers take; how long it takes until whoever
- * sends requests has heard of a change (all in seconds); how many requests it has room for at once, unless the manifest says so; what it does on SIGTERM; and how it breaks.
+ * sends requests has heard of a change (all in seconds); how many requests it has room for at once, unless the manifest
+ * says so; what it does on SIGTERM; and how it breaks.
  * @typedef {{ start: number, slow: number, answer: number, news: number, most: number, term: string, breaks: string }} Settings
  */
 
@@ -29,6 +30,9 @@ export const PROGRAM = { ...COMPONENT, start: 1 };
 
 /** How much longer the answers of a program take that has become slow, in seconds. */
 export const MORE = 10;
+
+/** How long a moment of the picture is, in milliseconds. */
+export const MOMENT = 500;
 
 /** What is asked of a program: a number between two others, or one of several answers. */
 export const QUESTIONS = [

@@ -122,7 +122,7 @@ async function tellNow() {
 		started,
 		now: kubernetes.clock.nowMs(),
 		speed,
-		moments: drill.moments.slice(-Math.max(SHOWN, busy && faults[0]?.at ? (kubernetes.clock.nowMs() - faults[0].at) / 500 + 6 : 0)),
+		moments: drill.moments.slice(-Math.max(SHOWN, busy && faults[0]?.at ? drill.momentsOf(faults[0]).length : 0)),
 		canWait: CAN_WAIT,
 		patch,
 		program,
