@@ -4,7 +4,7 @@ HOST = --locked --profile host --target-dir target
 PROFILE ?= tests
 TESTS = --locked --profile $(PROFILE) -p spin-on-k8s -p spin-on-k8s-host -p lifeline
 # Node suspends a component, and loads webernetes, only when it is told to.
-NODE = target/venv/bin/node --experimental-wasm-jspi --import ./web/resolve.js
+NODE = target/venv/bin/node --experimental-wasm-jspi --import ./web/node/resolve.js
 unexport CARGO_BUILD_TARGET
 
 help: ## List these targets
@@ -20,12 +20,12 @@ web: components ## See it heal in a browser tab, with lessons, at 127.0.0.1:8700
 
 demo: components ## See it heal in a terminal: a cluster behind 127.0.0.1:8000 (ARGS="--manifest FILE", see ARGS=--help)
 	@scripts/web
-	@$(NODE) web/demo.js $(ARGS)
+	@$(NODE) web/node/demo.js $(ARGS)
 
 MANIFEST ?= k8s/deployment.yaml
 forecast: components ## Forecast, within seconds, what faults would cost the users of a Deployment (MANIFEST=FILE)
 	@scripts/web
-	@$(NODE) web/forecast-cli.js "$(MANIFEST)" $(ARGS)
+	@$(NODE) web/node/forecast.js "$(MANIFEST)" $(ARGS)
 
 build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
@@ -42,7 +42,7 @@ components: ## Build the components alone
 
 test: components ## Run the tests, and install the tools that they need
 	scripts/web
-	$(NODE) --test --test-concurrency=2 web/*.test.js
+	$(NODE) --test --test-concurrency=2 web/*/*.test.js
 	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release:: --test-threads 4 # which mostly wait
 
 test-release: components ## Run the tests that build a release, again and elsewhere

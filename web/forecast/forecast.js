@@ -1,15 +1,15 @@
 // Forecasts what faults would cost the users of a Deployment: the drill in virtual time.
 
-import { Kubernetes, restartsOf } from './cluster.js';
+import { Kubernetes, restartsOf } from '../cluster/cluster.js';
 import { Drill, rowOf } from './drill.js';
-import { Ingress } from './ingress.js';
-import { CAN_WAIT } from './replica.js';
-import { FAULTS, PROGRAM } from './terms.js';
-import { stepUntil } from './time.js';
+import { Ingress } from '../cluster/ingress.js';
+import { CAN_WAIT } from '../cluster/component.js';
+import { FAULTS, PROGRAM } from './questions.js';
+import { stepUntil } from '../cluster/time.js';
 
 /**
  * What is forecast: a Deployment and its Service, the component, and how the program behaves that it plays.
- * @typedef {{ objects: any[], modules: Map<string, WebAssembly.Module>, program?: import('./terms.js').Settings }} Subject
+ * @typedef {{ objects: any[], modules: Map<string, WebAssembly.Module>, program?: import('./questions.js').Settings }} Subject
  */
 
 /** How long replicas may take to get ready at most, in seconds: Kubernetes' own default. */

@@ -1,9 +1,9 @@
 // The page: it shows the state of the cluster, which is in the service worker, and sends it patches and faults.
 
-import manifests from '../target/manifests.json' with { type: 'json' };
+import manifests from '../../target/manifests.json' with { type: 'json' };
 import { $, make, rich } from './dom.js';
 import { LESSONS } from './lessons.js';
-import { merge } from './patch.js';
+import { merge } from '../forecast/patch.js';
 import { Picture } from './picture.js';
 
 const manifest = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));

@@ -1,6 +1,6 @@
 // Virtual time: a clock that is stepped, as fast as what happens in each step allows.
 
-import { instances } from './replica.js';
+import { instances } from './component.js';
 
 /** A step, in milliseconds of virtual time. */
 const STEP = 50;

@@ -1,7 +1,7 @@
 // A replica: the component under a host of its own, which has what Spin gives it (wit/world.wit). Every request gets
 // its own instance; what outlives it is a map, which ends with the replica.
 
-import { instantiate } from '../target/component/replica.js';
+import { instantiate } from '../../target/component/replica.js';
 
 /** Whether this browser can suspend a component (JSPI, WebAssembly's JavaScript Promise Integration). */
 export const CAN_WAIT = 'Suspending' in WebAssembly;

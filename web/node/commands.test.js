@@ -10,7 +10,7 @@ import { test } from 'node:test';
 
 /** Starts a command of web/, with `input` as its standard input. */
 function start(command, args, input = '', flags = ['--experimental-wasm-jspi']) {
-	const child = spawn(process.execPath, [...flags, '--import', './web/resolve.js', `web/${command}.js`, ...args]);
+	const child = spawn(process.execPath, [...flags, '--import', './web/node/resolve.js', `web/node/${command}.js`, ...args]);
 	child.stdin.end(input);
 	return child;
 }
@@ -80,7 +80,7 @@ test('where nothing can be suspended, all but /wait works', async (context) => {
 
 test('a forecast is a table and what to change, and fails if a request is lost', async () => {
 	const manifest = readFileSync('web/samples/single.yaml', 'utf8');
-	const { code, stdout, stderr } = await run('forecast-cli', ['-', '--answer', '0.2', '--term', 'finishes'], manifest);
+	const { code, stdout, stderr } = await run('forecast', ['-', '--answer', '0.2', '--term', 'finishes'], manifest);
 	assert.equal(code, 1, stderr);
 	assert.deepEqual(Array.from(stdout.matchAll(/^A \w+/gm), String), ['A rollout', 'A rollout', 'A replica', 'A replica', 'A rollout', 'A burst', 'A deleted']);
 	assert.match(stdout, /\n- .*Set replicas: 2\. Tried: /);
@@ -98,12 +98,12 @@ test('what cannot work is said in one line', async (context) => {
 		['demo', ['--replicas', '-1'], '', /^make: /],
 		['demo', ['--nodes', '3'], '', /^make: Unknown option '--nodes'/],
 		['demo', ['--manifest', '/nowhere.yaml'], '', /^make: \/nowhere\.yaml: ENOENT/],
-		['forecast-cli', ['k8s/ingress.yaml'], '', /^make: k8s\/ingress\.yaml: it contains no Deployment, only Ingress\n$/],
-		['forecast-cli', ['-'], 'kind: Deployment', /^make: -: apiVersion/],
-		['forecast-cli', ['-', '--name', 'other'], manifest, /^make: -: there is no Deployment called "other"; found: spin-on-k8s\n$/],
-		['forecast-cli', ['-', '--start', 'soon'], manifest, /^make: start: soon is not a number from 0 to 600 \(make forecast/],
-		['forecast-cli', ['-', '--term', 'waits'], manifest, /^make: term: waits is none of cuts, finishes, ignores \(/],
-		['forecast-cli', ['-'], manifest.replace('name: spin-on-k8s\n', 'name: Spin_on\n'), /^make: -: metadata\.name: "Spin_on"/],
+		['forecast', ['k8s/ingress.yaml'], '', /^make: k8s\/ingress\.yaml: it contains no Deployment, only Ingress\n$/],
+		['forecast', ['-'], 'kind: Deployment', /^make: -: apiVersion/],
+		['forecast', ['-', '--name', 'other'], manifest, /^make: -: there is no Deployment called "other"; found: spin-on-k8s\n$/],
+		['forecast', ['-', '--start', 'soon'], manifest, /^make: start: soon is not a number from 0 to 600 \(make forecast/],
+		['forecast', ['-', '--term', 'waits'], manifest, /^make: term: waits is none of cuts, finishes, ignores \(/],
+		['forecast', ['-'], manifest.replace('name: spin-on-k8s\n', 'name: Spin_on\n'), /^make: -: metadata\.name: "Spin_on"/],
 	])) {
 		const { code, stdout, stderr } = await run(command, args, input);
 		assert.ok(code > 0 && stdout === '' && said.test(stderr) && stderr.split('\n').length === 2, `${args}: ${code} ${stdout} ${stderr}`);

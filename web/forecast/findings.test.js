@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { advise, describe } from './findings.js';
 import { faultsFor, forecast } from './forecast.js';
-import { component, loadDeployment } from './node.js';
+import { component, loadDeployment } from '../node/manifest.js';
 
 const FOLDER = 'web/samples';
 

@@ -1,14 +1,14 @@
 // The service worker: a cluster in this browser. What is below cluster/ goes to its ingress; offline.js has the files.
 
-import manifests from '../target/manifests.json' with { type: 'json' };
-import { isReady, Kubernetes, restartsOf, statusOf } from './cluster.js';
-import { Drill, rowOf } from './drill.js';
-import { Ingress } from './ingress.js';
+import manifests from '../../target/manifests.json' with { type: 'json' };
+import { isReady, Kubernetes, restartsOf, statusOf } from '../cluster/cluster.js';
+import { Drill, rowOf } from '../forecast/drill.js';
+import { Ingress } from '../cluster/ingress.js';
 import { forgetOthers, giveWay, load, respond, store } from './offline.js';
-import { merge } from './patch.js';
-import { CAN_WAIT, compile } from './replica.js';
-import { COMPONENT } from './terms.js';
-import { Pace } from './time.js';
+import { merge } from '../forecast/patch.js';
+import { CAN_WAIT, compile } from '../cluster/component.js';
+import { COMPONENT } from '../forecast/questions.js';
+import { Pace } from '../cluster/time.js';
 
 const ROOT = new URL(registration.scope);
 const STARTED = Date.now();

@@ -1,7 +1,7 @@
 // What no manifest says of a program, around the component that plays it.
 
-import { Replica } from './replica.js';
-import { MORE } from './terms.js';
+import { Replica } from '../cluster/component.js';
+import { MORE } from './questions.js';
 
 /** The tag of an image whose program is broken from the start, and of one that starts slowly. */
 export const BROKEN = 'broken';
@@ -16,7 +16,7 @@ export class Program extends Replica {
 	#token;
 	#broken = '';
 
-	/** @param {import('./terms.js').Settings} settings */
+	/** @param {import('./questions.js').Settings} settings */
 	constructor(settings, modules, variables, most, clock, log) {
 		// /wait plays the slowest answers.
 		const stretched = { nowMs: () => clock.nowMs(), wait: (ms) => clock.wait((ms * settings.answer) / WAIT) };

@@ -1,9 +1,9 @@
 // The forecast's own thread: virtual time takes all the time there is, and the user waiting for it can cancel it.
 
-import { advise, describe, withPatch } from './findings.js';
-import { faultsFor, forecast } from './forecast.js';
-import { read } from './manifest.js';
-import { CAN_WAIT, compile } from './replica.js';
+import { advise, describe, withPatch } from '../forecast/findings.js';
+import { faultsFor, forecast } from '../forecast/forecast.js';
+import { read } from '../forecast/manifest.js';
+import { CAN_WAIT, compile } from '../cluster/component.js';
 
 addEventListener('message', async ({ data: { manifest, name, program, patch } }) => {
 	try {

@@ -1,10 +1,10 @@
 // What a forecast has to say: each finding is a change of one field that was tried, and has made what users felt better.
 
-import { PROBES, playedOf } from './cluster.js';
+import { PROBES, playedOf } from '../cluster/cluster.js';
 import { deploymentOf, forecast } from './forecast.js';
 import { merge } from './patch.js';
-import { SPIN_HEALTH } from './replica.js';
-import { FAULTS, PROGRAM } from './terms.js';
+import { SPIN_HEALTH } from '../cluster/component.js';
+import { FAULTS, PROGRAM } from './questions.js';
 
 /** How long users may get bad answers until a replica that is broken becomes unready, in seconds. */
 const SOON = 10;

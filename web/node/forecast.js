@@ -2,11 +2,11 @@
 // was lost.
 
 import { parseArgs } from 'node:util';
-import { advise, describe } from './findings.js';
-import { faultsFor, forecast } from './forecast.js';
-import { component, loadDeployment, refuse } from './node.js';
-import { commandOf } from './patch.js';
-import { labelOf, PROGRAM, programOf, QUESTIONS } from './terms.js';
+import { advise, describe } from '../forecast/findings.js';
+import { faultsFor, forecast } from '../forecast/forecast.js';
+import { component, loadDeployment, refuse } from './manifest.js';
+import { commandOf } from '../forecast/patch.js';
+import { labelOf, PROGRAM, programOf, QUESTIONS } from '../forecast/questions.js';
 
 const options = Object.fromEntries(['name', ...QUESTIONS.map(({ name }) => name)].map((name) => [name, /** @type {const} */ ({ type: 'string' })]));
 const USAGE = `make forecast MANIFEST=my.yaml ARGS="${Object.keys(options)

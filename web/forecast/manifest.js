@@ -1,7 +1,7 @@
 // Reads manifests as people have them, and takes from a Deployment what is modelled here.
 
 import { parseAllDocuments } from 'yaml';
-import { PROBES, playedOf } from './cluster.js';
+import { PROBES, playedOf } from '../cluster/cluster.js';
 
 /** The longest manifest, in bytes, and the most replicas: more would take too long. */
 const LONGEST = 1_000_000;

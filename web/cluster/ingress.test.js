@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isReady, Kubernetes } from './cluster.js';
 import { Ingress } from './ingress.js';
-import { component, loadDeployment } from './node.js';
+import { component, loadDeployment } from '../node/manifest.js';
 import { stepUntil } from './time.js';
 
 test('what a replica refuses or cuts is sent to another only if it may be, and news takes a second', async () => {

@@ -1,10 +1,10 @@
 // The page of the forecast: it hands a manifest to the forecaster, and shows what that says.
 
-import manifests from '../target/manifests.json' with { type: 'json' };
+import manifests from '../../target/manifests.json' with { type: 'json' };
 import { $, make, rich } from './dom.js';
-import { commandOf } from './patch.js';
+import { commandOf } from '../forecast/patch.js';
 import { Picture } from './picture.js';
-import { FAULTS, labelOf, PROGRAM, programOf as parseAnswers, QUESTIONS } from './terms.js';
+import { FAULTS, labelOf, PROGRAM, programOf as parseAnswers, QUESTIONS } from '../forecast/questions.js';
 
 /** The columns of the table, and those that are counted. */
 const TIMES = ['unready', 'replaced', 'ready'];

@@ -1,7 +1,7 @@
 // A picture of cause and effect: a lane for each pod, its probes' answers as ticks, and to the same scale what users got.
 
 import { make } from './dom.js';
-import { MOMENT } from './terms.js';
+import { MOMENT } from '../forecast/questions.js';
 
 const NS = 'http://www.w3.org/2000/svg';
 /** Sizes in the picture's own unit: of the whole, of the names, of a lane, and of what users got. */
@@ -77,7 +77,7 @@ export class Picture {
 
 	/**
 	 * Draws moments.
-	 * @param {import('./drill.js').Moment[]} moments
+	 * @param {import('../forecast/drill.js').Moment[]} moments
 	 * @param {number} [injected] when a fault was injected
 	 * @param {number} [least] how many moments there is to be room for
 	 */

@@ -3,9 +3,9 @@
 
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
-import { isReady, Kubernetes } from './cluster.js';
-import { Ingress } from './ingress.js';
-import { component, loadDeployment, refuse } from './node.js';
+import { isReady, Kubernetes } from '../cluster/cluster.js';
+import { Ingress } from '../cluster/ingress.js';
+import { component, loadDeployment, refuse } from './manifest.js';
 
 const USAGE = 'make demo ARGS="[--listen 127.0.0.1:8000] [--manifest FILE] [--replicas N]"';
 

@@ -3,7 +3,7 @@
 // or asks a path of it; `program` says where the program behaves differently from the component (see terms.js). Patches list their keys
 // in the order of the manifest, as the form does.
 
-import manifests from '../target/manifests.json' with { type: 'json' };
+import manifests from '../../target/manifests.json' with { type: 'json' };
 
 const { spec } = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));
 const [{ name }] = spec.template.spec.containers;

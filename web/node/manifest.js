@@ -2,11 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { read } from './manifest.js';
-import { compile } from './replica.js';
+import { read } from '../forecast/manifest.js';
+import { compile } from '../cluster/component.js';
 
 /** A file of this repository. */
-const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 let modules;
 /** The component's modules, compiled once. */

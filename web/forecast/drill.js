@@ -1,10 +1,10 @@
 // A Deployment under constant requests, into which faults are injected as kubectl and users would. It counts what users
 // feel as scripts/drill does.
 
-import { isReady, restartsOf, statusOf, versionOf } from './cluster.js';
+import { isReady, restartsOf, statusOf, versionOf } from '../cluster/cluster.js';
 import { BROKEN, SLOW } from './program.js';
-import { CAN_WAIT } from './replica.js';
-import { MOMENT } from './terms.js';
+import { CAN_WAIT } from '../cluster/component.js';
+import { MOMENT } from './questions.js';
 
 /** The number of clients requesting /parity, the number requesting /wait, and how far over capacity a flood goes. */
 const CLIENTS = 4;
@@ -69,8 +69,8 @@ export class Drill {
 	#probes = new Map();
 
 	/**
-	 * @param {import('./cluster.js').Kubernetes} kubernetes
-	 * @param {import('./ingress.js').Ingress} ingress
+	 * @param {import('../cluster/cluster.js').Kubernetes} kubernetes
+	 * @param {import('../cluster/ingress.js').Ingress} ingress
 	 */
 	constructor(kubernetes, ingress) {
 		this.#kubernetes = kubernetes;

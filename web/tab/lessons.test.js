@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { withPatch } from './findings.js';
-import { forecast } from './forecast.js';
+import { withPatch } from '../forecast/findings.js';
+import { forecast } from '../forecast/forecast.js';
 import { LESSONS } from './lessons.js';
-import { component, loadDeployment } from './node.js';
-import { COMPONENT } from './terms.js';
+import { component, loadDeployment } from '../node/manifest.js';
+import { COMPONENT } from '../forecast/questions.js';
 
 /** What each lesson that injects a fault says one will see. */
 const SEEN = {

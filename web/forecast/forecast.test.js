@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { advise } from './findings.js';
 import { forecast } from './forecast.js';
-import { component, loadDeployment } from './node.js';
-import { COMPONENT } from './terms.js';
+import { component, loadDeployment } from '../node/manifest.js';
+import { COMPONENT } from './questions.js';
 
 const modules = await component();
 /** Forecasts of this repository's program, with what differs from it. */

@@ -1,7 +1,7 @@
 // An ingress: it sends each request to one of the Service's endpoints, in turn, as most of them do. (kube-proxy would
 // choose one for each connection.)
 
-import { REFUSED } from './replica.js';
+import { REFUSED } from './component.js';
 
 export class Ingress {
 	#kubernetes;
@@ -32,8 +32,8 @@ export class Ingress {
 	/**
 	 * Sends a request to the next endpoint and, if that refuses or cuts it and `mayRetry` says so, to another, as an
 	 * ingress may do with a GET. Throws what a client would see if there is no answer.
-	 * @param {import('./replica.js').Request} request
-	 * @returns {Promise<import('./replica.js').Answer & { retried?: boolean }>}
+	 * @param {import('./component.js').Request} request
+	 * @returns {Promise<import('./component.js').Answer & { retried?: boolean }>}
 	 */
 	async send(request, mayRetry = () => false) {
 		const first = this.#next();

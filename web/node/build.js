@@ -70,13 +70,13 @@ const modules = await bundle(
 		.filter((file) => file.endsWith('.wasm'))
 		.map((file) => `${COMPONENT}/${file}`),
 );
-const { 'worker.js': worker, ...threads } = await bundle(['web/worker.js', 'web/forecaster.js'], { MODULES: modules }, true);
+const { 'worker.js': worker, ...threads } = await bundle(['web/tab/worker.js', 'web/tab/forecaster.js'], { MODULES: modules }, true);
 const pages = await bundle(
-	['page.js', 'forecast-page.js', 'start.js', 'style.css'].map((file) => `web/${file}`),
+	['page.js', 'forecast.js', 'start.js', 'style.css'].map((file) => `web/tab/${file}`),
 	{ FORECASTER: threads['forecaster.js'] },
 );
 for (const file of ['index.html', 'forecast.html']) {
-	const html = readFileSync(`web/${file}`, 'utf8');
+	const html = readFileSync(`web/tab/${file}`, 'utf8');
 	await writeFile(
 		`${OUT}/${file}`,
 		html.replace(/"([a-z-]+\.(?:js|css))"/g, (_, name) => `"${pages[name]}"`),
@@ -86,7 +86,7 @@ for (const file of ['index.html', 'forecast.html']) {
 // The service worker keeps its name, and lists all files, so it is written last.
 const known = {
 	FILES: Object.values({ ...modules, ...threads, ...pages }),
-	PAGES: { './': pages['page.js'], 'forecast.html': pages['forecast-page.js'] },
+	PAGES: { './': pages['page.js'], 'forecast.html': pages['forecast.js'] },
 	MARKER: 'spin-on-k8s: a cluster in a tab',
 };
 const lists = Object.entries(known).map(([name, value]) => `const ${name}=${JSON.stringify(value)};`);

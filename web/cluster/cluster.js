@@ -2,9 +2,9 @@
 // plays the image of a Deployment.
 
 import { BaseImage, Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
-import { BROKEN, Program, SLOW } from './program.js';
-import { SPIN_HEALTH } from './replica.js';
-import { COMPONENT } from './terms.js';
+import { BROKEN, Program, SLOW } from '../forecast/program.js';
+import { SPIN_HEALTH } from './component.js';
+import { COMPONENT } from '../forecast/questions.js';
 
 /** What webernetes models, of what a manifest may hold. */
 const MODELLED = new Set(['Deployment', 'Service']);
@@ -55,7 +55,7 @@ export class Kubernetes {
 	 * Starts a cluster, and applies `objects`, among them a Deployment.
 	 * @param {any[]} objects parsed manifests
 	 * @param {Map<string, WebAssembly.Module>} modules the component's
-	 * @param {import('./terms.js').Settings} [program] what no manifest says of the program
+	 * @param {import('../forecast/questions.js').Settings} [program] what no manifest says of the program
 	 * @param {boolean} [isStepped] whether its clock stands still, and is stepped
 	 */
 	constructor(objects, modules, program = COMPONENT, isStepped = false) {
