@@ -1,41 +1,75 @@
-// What `kubectl patch` does, as far as a Deployment of one container needs it.
+// What `kubectl patch` does with a Deployment, and how it is told to.
 
-/** A new value: `target` with a strategic merge patch. Objects merge, null deletes, and lists merge by name. */
-export function merge(target, patch) {
-	if (Array.isArray(patch)) {
-		const known = patch.map(({ name }) => name);
-		const kept = (target ?? []).filter(({ name }) => !known.includes(name));
-		return [
-			...kept,
-			...patch.map((it) =>
-				merge(
-					target?.find(({ name }) => name === it.name),
-					it,
-				),
-			),
-		];
+import { Document, visit } from 'yaml';
+import { escaped } from './parse.js';
+
+/** By which key the items of a list merge, in a strategic merge patch. Other lists are replaced. */
+const MERGE_KEYS = {
+	containers: 'name',
+	initContainers: 'name',
+	env: 'name',
+	ports: 'containerPort',
+	volumes: 'name',
+	volumeMounts: 'mountPath',
+	volumeDevices: 'devicePath',
+	imagePullSecrets: 'name',
+	hostAliases: 'ip',
+	topologySpreadConstraints: 'topologyKey',
+};
+
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/**
+ * A new value: `target` with a strategic merge patch, as `kubectl patch` applies it to a Deployment. Objects merge, null
+ * deletes, and the lists that have a key merge by it.
+ * @param {any} target
+ * @param {any} patch
+ * @param {string} [field] the name of the field that has the value
+ */
+export function merge(target, patch, field = '') {
+	const key = MERGE_KEYS[field];
+	if (Array.isArray(patch) && key) {
+		const merged = Array.isArray(target) ? [...target] : [];
+		for (const item of patch) {
+			const index = merged.findIndex((it) => it?.[key] === item?.[key]);
+			merged.splice(index < 0 ? merged.length : index, 1, merge(merged[index], item));
+		}
+		return merged;
 	}
-	if (patch === null || typeof patch !== 'object') return patch;
-	const merged = { ...target };
-	for (const [key, value] of Object.entries(patch)) {
-		if (value === null) delete merged[key];
-		else merged[key] = merge(merged[key], value);
+	if (!isObject(patch)) return patch;
+	const merged = isObject(target) ? { ...target } : {};
+	for (const [name, value] of Object.entries(patch)) {
+		if (value === null) delete merged[name];
+		else merged[name] = merge(merged[name], value, name);
 	}
 	return merged;
 }
 
-/** Whether YAML would take a text for something else, or not at all. */
-const needsQuotes = (text) => !/^[A-Za-z/][\w./-]*$/.test(text) || /^(true|false|yes|no|on|off|null|y|n)$/i.test(text);
-
-/** A value in YAML, as people write it. */
-function yaml(value, indent) {
-	if (value === null || typeof value !== 'object') return ` ${typeof value === 'string' && needsQuotes(value) ? JSON.stringify(value) : value}`;
-	const isList = Array.isArray(value);
-	const items = isList
-		? value.map((it) => `-${yaml(it, `${indent}  `).replace(/^\n\s*/, ' ')}`)
-		: Object.entries(value).map(([key, it]) => `${key}:${yaml(it, `${indent}  `)}`);
-	return items.map((item) => `\n${indent}${item}`).join('');
+/** A value in YAML, as any version of it is read. Only texts that cannot be taken for anything else stand without quotes. */
+function yaml(value, isFlow) {
+	const document = new Document(value, { version: '1.1', aliasDuplicateObjects: false });
+	visit(document, {
+		Scalar(_, scalar) {
+			if (typeof scalar.value === 'string' && !/^[A-Za-z/][\w./-]*$/.test(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+		},
+		Collection(_, collection) {
+			collection.flow = isFlow;
+		},
+	});
+	// What else could move a cursor or turn a line around is between double quotes by now, where YAML knows escapes.
+	return escaped(document.toString({ lineWidth: 0, directives: false, nullStr: 'null', indentSeq: false }).trimEnd());
 }
 
-/** What applies a patch of a Deployment. */
-export const commandOf = ({ namespace, name }, patch) => `kubectl --namespace ${namespace} patch deployment ${name} --patch '${yaml(patch, '')}'`;
+/** A value as YAML in one line. */
+export const flow = (value) => yaml(value, true);
+
+/** An argument for a POSIX shell. */
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const argument = (text) => (/^[\w][\w.-]*$/.test(text) ? text : quoted(text));
+
+/**
+ * What applies a patch of a Deployment, for a POSIX shell.
+ * @param {{ name: string, namespace?: string }} deployment
+ */
+export const commandOf = ({ namespace, name }, patch) =>
+	`kubectl ${namespace ? `--namespace ${argument(namespace)} ` : ''}patch deployment ${argument(name)} --patch ${quoted(`\n${yaml(patch, false)}\n`)}`;

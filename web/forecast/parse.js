@@ -1,0 +1,127 @@
+// From a text, as people paste it, to the objects that it holds.
+
+import { parseDocument } from 'yaml';
+
+/** The longest manifest, in bytes. */
+const LONGEST = 10_000_000;
+
+/**
+ * As kubectl reads YAML: version 1.1, in which `yes` is true, but no times and no sets. A key that is a collection, as an
+ * unrendered template leaves it, becomes a text without a warning on the console.
+ * @type {import('yaml').ParseOptions & import('yaml').DocumentOptions & import('yaml').SchemaOptions}
+ */
+const AS_KUBECTL = {
+	version: '1.1',
+	logLevel: 'error',
+	customTags: (tags) => tags.filter((it) => typeof it === 'string' || (it.format !== 'TIME' && !/(timestamp|set|omap|pairs|binary)$/.test(it.tag))),
+};
+
+const TEMPLATE = 'a template that was not rendered (helm template does that)';
+/** A key that was `{{ … }}`. */
+const IN_BRACES = /^\{.*\}$/s;
+/** Whether a text has what Helm, GitHub, Jinja or ERB would replace. */
+const hasTemplate = (text) => /\{\{|\{%|<%/.test(text);
+
+/** Control characters, and those that reorder or break a line: JSON leaves most of them as they are. */
+const UNSAFE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A text in quotes of JSON or YAML, with those escaped as well. */
+export const escaped = (text) => text.replace(UNSAFE, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** A value of a manifest in a message: in one line, on any terminal, and not too long. */
+export function say(value) {
+	if (typeof value === 'number') return String(value);
+	const text = escaped(JSON.stringify(typeof value === 'string' ? value.slice(0, 100) : value) ?? 'nothing');
+	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/** What is wrong with a manifest: `what` it is, at a `path`; or that it is a template. @returns {never} */
+export function refuse(path, what, value = undefined) {
+	const isTemplate = typeof value === 'string' ? hasTemplate(value) : Object.keys(value ?? {}).some((key) => IN_BRACES.test(key));
+	throw new Error(`${path ? `${path}: ` : ''}${isTemplate ? TEMPLATE : what}`);
+}
+
+/** The text in bytes: UTF-8, or what a byte order mark says. */
+function decode(bytes) {
+	const [first, second] = bytes;
+	const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
+	try {
+		return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+	} catch {
+		return refuse('', `this is not valid ${encoding.toUpperCase()} text`);
+	}
+}
+
+/**
+ * A text without what surrounds a manifest where it was copied: shell prompts, a code fence, and an indentation of all
+ * its lines. Lines keep their numbers.
+ */
+function unwrapped(text) {
+	let lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+	lines = lines.map((line) => (/^\s*(\S*@\S*|PS .*)?[$❯>]( \S.*)?$/.test(line) && !/^\s*>/.test(line) ? '' : line));
+	const fence = /^(\s*)(```|~~~)/.exec(lines.find((line) => line.trim()) ?? '');
+	if (fence) {
+		let isInside = false;
+		lines = lines.map((line) => {
+			if (!line.startsWith(fence[0])) return isInside ? line : '';
+			isInside = !isInside;
+			return isInside ? `${fence[1]}---` : '';
+		});
+	}
+	const indents = lines.filter((line) => line.trim()).map((line) => line.length - line.trimStart().length);
+	const indent = indents.reduce((least, it) => Math.min(least, it), Infinity);
+	return indent > 0 && indent < Infinity ? lines.map((line) => line.slice(indent)) : lines;
+}
+
+/** The documents among some lines, each with the number of its first line. */
+function documentsOf(lines) {
+	const starts = [0, ...lines.flatMap((line, index) => (/^(---|\.\.\.)(\s|$)/.test(line) ? [index] : []))];
+	return starts.map((start, index) => ({ start, text: lines.slice(start, starts[index + 1]).join('\n') }));
+}
+
+/** What one document holds. Throws what is wrong with it, and on which line. */
+function contentOf({ text, start }) {
+	if (text.split('\n').every((line) => /^\s*($|#|%|---\s*(#|$)|\.\.\.)/.test(line))) return undefined;
+	const document = parseDocument(text.replace(/^\.\.\.(?=\s|$)/, ''), AS_KUBECTL);
+	const [error] = document.errors;
+	if (error) {
+		const template = text.split('\n').findIndex(hasTemplate);
+		const line = template < 0 ? (error.linePos?.[0].line ?? 1) - 1 : template;
+		refuse(`line ${start + line + 1}`, template < 0 ? error.message.split(/ at line |[:,]?\n/, 1)[0] : TEMPLATE);
+	}
+	return cleaned(document.toJS());
+}
+
+/** A value without what Kubernetes takes for nothing: nulls, in objects and lists. */
+function cleaned(value) {
+	if (Array.isArray(value)) return value.map(cleaned).filter((it) => it != null);
+	if (value === null || typeof value !== 'object') return value;
+	// A key in braces is all that an unrendered template leaves.
+	const entries = Object.entries(value).filter(([key, it]) => it != null || IN_BRACES.test(key));
+	if (entries.some(([key]) => key === '__proto__')) refuse('', 'a key is called __proto__');
+	return Object.fromEntries(entries.map(([key, it]) => [key, cleaned(it)]));
+}
+
+/** The value of a text that is JSON as a whole, which needs no parser of YAML. */
+function jsonOf(text) {
+	if (!/^\s*[[{]/.test(text)) return undefined;
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}
+
+/**
+ * The text of a manifest, and all objects in it. Throws what is wrong with it, and where.
+ * @param {string | Uint8Array} manifest YAML or JSON
+ */
+export function parse(manifest) {
+	if (manifest.length > LONGEST) refuse('', `this is longer than ${LONGEST / 1e6} MB`);
+	const text = typeof manifest === 'string' ? manifest : decode(manifest);
+	if (text.includes('\0')) refuse('', 'this is not text');
+	const json = jsonOf(text);
+	const values = json === undefined ? documentsOf(unwrapped(text)).map(contentOf) : [cleaned(json)];
+	const flat = (value) => (Array.isArray(value?.items) ? value.items.flatMap(flat) : [value]);
+	return { text, objects: values.flatMap(flat).filter((value) => value !== null && typeof value === 'object' && !Array.isArray(value)) };
+}
