@@ -1,7 +1,7 @@
 // A picture of cause and effect: a lane for each pod, its probes' answers as ticks, and to the same scale what users got.
 
+import { MOMENT } from '../forecast/recorder.js';
 import { make } from './dom.js';
-import { MOMENT } from '../forecast/questions.js';
 
 const NS = 'http://www.w3.org/2000/svg';
 /** Sizes in the picture's own unit: of the whole, of the names, of a lane, and of what users got. */
@@ -52,6 +52,92 @@ function describe({ at, pods, ...counts }, injected) {
 	return `${when}: ${lanes.join('; ') || 'no pods'}. Answers: ${users.join(', ') || 'none'}.`;
 }
 
+/**
+ * What is drawn: moments, when a fault was injected, if at all, and how wide a moment is.
+ * @typedef {{ moments: Moment[], injected: number | undefined, width: number }} View
+ * @typedef {import('../forecast/recorder.js').Moment} Moment
+ */
+
+/** Where a moment begins. @param {View} view */
+const xOf = ({ width }, index) => NAMES + index * width;
+
+/** Seconds, every five. @param {View} view */
+function axisOf(view, height) {
+	const { moments, injected } = view;
+	const start = injected ?? moments[0]?.at;
+	return moments.flatMap(({ at }, index) => {
+		const second = Math.round((at - MOMENT - start) / MOMENT) / 2;
+		if (second % 5) return [];
+		const x = xOf(view, index);
+		return [svg('text', { x, y: 11, class: 'axis' }, `${second} s`), svg('path', { d: `M${x} ${AXIS}V${height}`, class: 'grid' })];
+	});
+}
+
+/** A pod's lane: its name, its states, its probes' answers, and when it got requests. @param {View} view */
+function laneOf(view, name, y) {
+	const { moments } = view;
+	const states = runsOf(moments, name, ({ state }) => state).flatMap(({ value, from, to }) => {
+		const [x, width] = [xOf(view, from), (to - from) * view.width];
+		const box = svg('rect', { x, y: y + 4, width, height: LANE - 8, class: `state ${value.replace(' ', '-')}` });
+		return width > value.length * 6.5 ? [box, svg('text', { x: x + 3, y: y + 15, class: 'state' }, value)] : [box];
+	});
+	const endpoint = runsOf(moments, name, ({ isEndpoint }) => isEndpoint).map(({ from, to }) =>
+		svg('path', { d: `M${xOf(view, from)} ${y + LANE - 3}H${xOf(view, to)}`, class: 'endpoint' }),
+	);
+	const probes = moments.flatMap(({ pods }, index) => {
+		const answers = pods.find((it) => it.name === name)?.probes ?? [];
+		return answers.map((isGood, turn) => {
+			const x = xOf(view, index + (turn + 1) / (answers.length + 1));
+			return svg('path', isGood ? { d: `M${x} ${y + 1}v4`, class: 'probe' } : { d: `M${x - 2} ${y}l4 6m0 -6l-4 6`, class: 'probe failed' });
+		});
+	});
+	return [svg('text', { x: 0, y: y + 14 }, shortOf(name)), ...states, ...endpoint, ...probes];
+}
+
+/** What users got: good answers above the line, the others below. @param {View} view */
+function usersOf(view, base) {
+	const { moments } = view;
+	const most = Math.max(1, ...moments.map(({ good, bad, refused, lost }) => Math.max(good, bad + refused + lost)));
+	const bars = moments.flatMap((moment, index) => {
+		let down = base;
+		return Object.keys(KINDS)
+			.filter((kind) => moment[kind])
+			.map((kind) => {
+				const height = (moment[kind] / most) * (USERS - 4);
+				const y = kind === 'good' ? base - height : down;
+				if (kind !== 'good') down += height;
+				return svg('rect', { x: xOf(view, index) + 0.5, y, width: Math.max(view.width - 1, 0.5), height, class: kind });
+			});
+	});
+	const line = svg('path', { d: `M${NAMES} ${base}H${WIDTH}`, class: 'grid' });
+	return [...bars, line, svg('text', { x: 0, y: base - 4 }, 'good'), svg('text', { x: 0, y: base + 12 }, 'not')];
+}
+
+/** All of it, and the cursor as its last element. */
+function draw(moments, injected, width) {
+	const view = { moments, injected, width };
+	const all = [...new Set(moments.flatMap(({ pods }) => pods.map(({ name }) => name)))];
+	const isIdle = (name) => moments.every(({ pods }) => pods.find((it) => it.name === name)?.state === 'ready');
+	const names = all.length > MANY ? all.filter((name) => !isIdle(name)) : all;
+	const idle = all.length - names.length;
+	const bottom = AXIS + (names.length + Number(idle > 0)) * LANE;
+	const height = bottom + USERS * 2;
+	const drawing = svg(
+		'svg',
+		{ viewBox: `0 0 ${WIDTH} ${height}`, role: 'img', 'aria-label': `${all.length} pods over ${Math.round(moments.length / 2)} seconds` },
+		...axisOf(view, height),
+		...names.flatMap((name, lane) => laneOf(view, name, AXIS + lane * LANE)),
+		...usersOf(view, bottom + USERS),
+	);
+	if (idle) drawing.append(svg('text', { x: NAMES, y: bottom - 8 }, `and ${idle} pods that were ready all the time`));
+	if (injected !== undefined && moments.length) {
+		const x = xOf(view, (injected - moments[0].at) / MOMENT + 1);
+		drawing.append(svg('path', { d: `M${x} ${AXIS - 2}V${height}`, class: 'injected' }));
+	}
+	drawing.append(svg('path', { class: 'cursor' }));
+	return drawing;
+}
+
 export class Picture {
 	#figure;
 	#slider = make('input', { type: 'range', min: '0', ariaLabel: 'Moment' });
@@ -77,77 +163,15 @@ export class Picture {
 
 	/**
 	 * Draws moments.
-	 * @param {import('../forecast/drill.js').Moment[]} moments
+	 * @param {Moment[]} moments
 	 * @param {number} [injected] when a fault was injected
 	 * @param {number} [least] how many moments there is to be room for
 	 */
 	show(moments, injected = undefined, least = 0) {
 		this.#moments = moments;
 		this.#injected = injected;
-		const all = [...new Set(moments.flatMap(({ pods }) => pods.map(({ name }) => name)))];
-		const isIdle = (name) => moments.every(({ pods }) => pods.find((it) => it.name === name)?.state === 'ready');
-		const names = all.length > MANY ? all.filter((name) => !isIdle(name)) : all;
-		const width = (WIDTH - NAMES) / Math.max(moments.length, least, 1);
-		this.#width = width;
-		const x = (index) => NAMES + index * width;
-		const bottom = AXIS + (names.length + Number(all.length > names.length)) * LANE;
-		const height = bottom + USERS * 2;
-		const drawing = svg('svg', {
-			viewBox: `0 0 ${WIDTH} ${height}`,
-			role: 'img',
-			'aria-label': `${all.length} pods over ${Math.round(moments.length / 2)} seconds`,
-		});
-
-		const start = injected ?? moments[0]?.at;
-		for (const [index, { at }] of moments.entries()) {
-			const second = Math.round((at - MOMENT - start) / MOMENT) / 2;
-			if (second % 5 === 0)
-				drawing.append(svg('text', { x: x(index), y: 11, class: 'axis' }, `${second} s`), svg('path', { d: `M${x(index)} ${AXIS}V${height}`, class: 'grid' }));
-		}
-		for (const [lane, name] of names.entries()) {
-			const y = AXIS + lane * LANE;
-			drawing.append(svg('text', { x: 0, y: y + 14 }, shortOf(name)));
-			for (const { value, from, to } of runsOf(moments, name, ({ state }) => state)) {
-				const length = (to - from) * width;
-				drawing.append(svg('rect', { x: x(from), y: y + 4, width: length, height: LANE - 8, class: `state ${value.replace(' ', '-')}` }));
-				if (length > value.length * 6.5) drawing.append(svg('text', { x: x(from) + 3, y: y + 15, class: 'state' }, value));
-			}
-			for (const { from, to } of runsOf(moments, name, ({ isEndpoint }) => isEndpoint)) {
-				drawing.append(svg('path', { d: `M${x(from)} ${y + LANE - 3}H${x(to)}`, class: 'endpoint' }));
-			}
-			for (const [index, { pods }] of moments.entries()) {
-				const probes = pods.find((it) => it.name === name)?.probes ?? [];
-				for (const [turn, isGood] of probes.entries()) {
-					const at = x(index) + ((turn + 1) * width) / (probes.length + 1);
-					drawing.append(svg('path', isGood ? { d: `M${at} ${y + 1}v4`, class: 'probe' } : { d: `M${at - 2} ${y}l4 6m0 -6l-4 6`, class: 'probe failed' }));
-				}
-			}
-		}
-		if (all.length > names.length)
-			drawing.append(svg('text', { x: NAMES, y: bottom - 8 }, `and ${all.length - names.length} pods that were ready all the time`));
-		const most = Math.max(1, ...moments.map(({ good, bad, refused, lost }) => Math.max(good, bad + refused + lost)));
-		const base = bottom + USERS;
-		for (const [index, moment] of moments.entries()) {
-			let down = base;
-			for (const kind of Object.keys(KINDS)) {
-				const size = (moment[kind] / most) * (USERS - 4);
-				if (!size) continue;
-				const isGood = kind === 'good';
-				drawing.append(svg('rect', { x: x(index) + 0.5, y: isGood ? base - size : down, width: Math.max(width - 1, 0.5), height: size, class: kind }));
-				if (!isGood) down += size;
-			}
-		}
-		drawing.append(
-			svg('path', { d: `M${NAMES} ${base}H${WIDTH}`, class: 'grid' }),
-			svg('text', { x: 0, y: base - 4 }, 'good'),
-			svg('text', { x: 0, y: base + 12 }, 'not'),
-		);
-		if (injected !== undefined && moments.length) {
-			const where = x((injected - moments[0].at) / MOMENT + 1);
-			drawing.append(svg('path', { d: `M${where} ${AXIS - 2}V${height}`, class: 'injected' }));
-		}
-		drawing.append(svg('path', { class: 'cursor' }));
-		this.#figure.firstChild.replaceWith(drawing);
+		this.#width = (WIDTH - NAMES) / Math.max(moments.length, least, 1);
+		this.#figure.firstChild.replaceWith(draw(moments, injected, this.#width));
 		this.#slider.max = String(Math.max(0, moments.length - 1));
 		if (document.activeElement !== this.#slider && !this.#figure.matches(':hover')) this.#slider.value = this.#slider.max;
 		this.#point();
