@@ -12,3 +12,8 @@ export const make = (tag, properties, ...children) => {
 
 /** Text, in which backticks enclose code. */
 export const rich = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
+
+/** Makes an element say a text, if it does not yet. */
+export const write = (element, text) => {
+	if (element.textContent !== String(text)) element.textContent = text;
+};
