@@ -1,145 +1,14 @@
 // The lessons, in order. `lines` are the beginnings of the lines of k8s/`file` that a lesson is about; they are shown
-// with the comments above and all that is indented below them. A lesson sends `{ patch, program, fault }` to the cluster,
-// or asks a path of it; `program` says where the program behaves differently from the component (see terms.js). Patches list their keys
-// in the order of the manifest, as the form does.
+// with the comments above and all that is indented below them. A lesson asks a path of the cluster, or injects a fault
+// into it: into one with a patch of k8s/deployment.yaml, whose component behaves as `settings` say.
 
-import manifests from '../../target/manifests.json' with { type: 'json' };
+import { container, ROLLOUTS } from './lessons-rollouts.js';
 
-const { spec } = /** @type {any} */ (manifests.objects.find(({ kind }) => kind === 'Deployment'));
-const [{ name }] = spec.template.spec.containers;
-
-/** A patch of the container. */
-const container = (changes) => ({ spec: { template: { spec: { containers: [{ name, ...changes }] } } } });
 const UNLIMITED = [{ name: 'MAX_WAITS', value: '0' }];
 const BLIND = { httpGet: { path: '/.well-known/spin/health' } };
 
 export const LESSONS = [
-	{
-		id: 'program',
-		title: 'A program',
-		text: [
-			'This is a small HTTP API, compiled to WebAssembly. `GET /parity?int=7` answers whether 7 is even or odd, `/wait` answers after five seconds, and `/health` says whether all is well.',
-			'Two more requests break it: after `POST /fail`, `/health` answers 500; `POST /quit` ends the program. It is packed into an image: one archive, which any machine can fetch and run.',
-		],
-		file: 'deployment.yaml',
-		lines: ['image:'],
-		ask: { path: 'parity?int=7', times: 1 },
-		button: 'Ask whether 7 is even',
-		see: '`200` and `odd`, from one of the replicas in this tab.',
-	},
-	{
-		id: 'container',
-		title: 'A container',
-		text: [
-			'A container is an image that runs: a program, shut off from everything else on its machine. Kubernetes puts it into a pod. An agent on each machine, the kubelet, looks after the pods.',
-			'Whenever a container ends, the kubelet starts it again: at once the first time, but if it keeps ending, only after 10 s, then 20 s and so on. Meanwhile its status is `CrashLoopBackOff`. The line below picks the runtime, here one for WebAssembly.',
-		],
-		file: 'deployment.yaml',
-		lines: ['runtimeClassName:'],
-		patch: {},
-		fault: 'quit',
-		button: 'Quit a replica',
-		see: 'Within about three seconds, one pod’s restart count goes up, and it is ready again: a replica starts that fast. When all three have been restarted, the fourth click shows `CrashLoopBackOff`.',
-	},
-	{
-		id: 'replicas',
-		title: 'Three replicas',
-		text: [
-			'A single copy of a program is gone as soon as it exits or its machine fails. So there are several, called replicas, each in a pod of its own.',
-			'Nobody starts them by hand. The manifest says how many there should be, and Kubernetes adds or removes pods until there are. Most of Kubernetes works this way: you write down what you want, and a controller keeps comparing it with what exists.',
-		],
-		file: 'deployment.yaml',
-		lines: ['replicas:'],
-		patch: { spec: { replicas: 5 } },
-		fault: 'scale',
-		button: 'Scale to five',
-		see: 'Two more pods, ready within about three seconds, and two more lanes in the control room. Lost: 0.',
-	},
-	{
-		id: 'deployment',
-		title: 'A Deployment',
-		text: [
-			'The manifest describes a Deployment: these replicas, and how to replace them. When their description changes, or someone asks for a restart, every pod is replaced by a new one, a few at a time. The pods of one description are a ReplicaSet, whose name ends in a hash of that description.',
-			'`maxSurge: 1` allows one extra pod during the rollout, and `maxUnavailable: 0` none missing. So an old pod goes only once a new one is ready, and users should notice nothing.',
-		],
-		file: 'deployment.yaml',
-		lines: ['strategy:'],
-		patch: {},
-		fault: 'restart',
-		button: 'Restart all',
-		see: 'A second ReplicaSet grows as the first one shrinks. Three pods with new names get ready, one after the other. The old ones stay `Terminating` for 7 s; the lesson “No time to finish” explains why. Lost: 0.',
-	},
-	{
-		id: 'bad-version',
-		title: 'A bad version',
-		text: [
-			'A new version may not work at all. Then its `startupProbe` never succeeds, and it never becomes ready: it gets no requests, and no old pod has to go. So the rollout stalls, and users notice nothing.',
-			'After `progressDeadlineSeconds`, 600 by default, the Deployment reports that it makes no progress. Nothing is rolled back automatically. The button rolls out a version whose `/health` fails from the start, and undoes that after 30 s.',
-		],
-		file: 'deployment.yaml',
-		lines: ['strategy:', 'startupProbe:', 'readinessProbe:'],
-		patch: {},
-		fault: 'broken',
-		button: 'Roll out a broken version',
-		see: 'A fourth pod, which runs but stays `0/1`, while the three old ones keep answering. Lost: 0. Bad: 0.',
-	},
-	{
-		id: 'all-at-once',
-		title: 'A bad version, all at once',
-		text: [
-			'`maxUnavailable: 3` allows all three pods to be missing during a rollout. That is quick. But the old pods are gone before anyone knows whether the new ones work.',
-			'The button starts three fresh pods with it, rolls out the broken version, and undoes that after 30 s.',
-		],
-		file: 'deployment.yaml',
-		lines: ['strategy:'],
-		patch: { spec: { strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 3 } } } },
-		fault: 'broken',
-		button: 'Roll out, all at once',
-		see: 'An outage: once the old pods have ended, everything is lost until the rollout is undone and a pod is ready again.',
-	},
-	{
-		id: 'recreate',
-		title: 'Recreate',
-		text: [
-			'`strategy.type: Recreate` ends all old pods before it starts a new one. It is meant for programs that cannot run twice, such as those that lock a volume.',
-			'Even a version that works costs an outage then: from when the old pods leave the Service until the new ones are ready. The button restarts all pods that way.',
-		],
-		file: 'deployment.yaml',
-		lines: ['strategy:'],
-		patch: { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } },
-		fault: 'restart',
-		button: 'Restart all, with Recreate',
-		see: 'No line below any lane for about ten seconds, and all requests of that time are lost.',
-	},
-	{
-		id: 'no-pre-stop',
-		title: 'No time to finish',
-		text: [
-			'A pod that has to go may still have requests in flight, and gets new ones until word has spread that it is going. So `preStop` keeps it alive for 7 s: five for a `/wait`, two for the news.',
-			'Without it, the container is told to stop at once, and whatever is in flight is cut. The clients here do not ask again; the last lesson is about that. The button starts three fresh pods without `preStop`, and then restarts them, one by one.',
-		],
-		file: 'deployment.yaml',
-		lines: ['lifecycle:'],
-		patch: container({ lifecycle: null }),
-		fault: 'restart',
-		button: 'Restart all, without preStop',
-		see: 'It is over sooner, but lost is more than 0: the waits that were in flight whenever a pod stopped, and the requests still arriving.',
-	},
-	{
-		id: 'drain',
-		title: 'Finish or be cut',
-		text: [
-			'When a pod has to go, three things happen. `preStop` runs, and the program knows nothing yet. Then it gets SIGTERM: it may refuse new requests and finish those in flight, which is called draining, or just end, as Spin does. Once `terminationGracePeriodSeconds` have passed, it is killed, no matter what it is doing.',
-			'So a program that drains does not need 7 s of `preStop`. It only needs the 2 s until word has spread, since it refuses what comes later. The button restarts all pods, with a program that drains and 2 s.',
-		],
-		file: 'deployment.yaml',
-		lines: ['terminationGracePeriodSeconds:', 'lifecycle:'],
-		patch: container({ lifecycle: { preStop: { sleep: { seconds: 2 } } } }),
-		program: { term: 'finishes' },
-		fault: 'restart',
-		button: 'Restart all, with a program that drains',
-		see: 'Lost: 0, although `preStop` is over before a `/wait` is. Under “Settings to try”, where the program ends at once, setting `preStop` to 2 s does lose requests.',
-	},
+	...ROLLOUTS,
 	{
 		id: 'probes',
 		title: 'Probes',
@@ -187,15 +56,15 @@ export const LESSONS = [
 		title: 'A slow start',
 		text: [
 			'While a program starts, it cannot answer, and liveness fails. If starting takes longer than liveness allows, here 9 to 12 s, it is restarted and has to start all over again: it never gets anywhere.',
-			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. It is undone after 70 s; `×5` makes that shorter.',
+			'The button removes the `startupProbe`, and rolls out a version that takes 40 s to start. `×5` makes it shorter to watch.',
 		],
 		file: 'deployment.yaml',
 		lines: ['startupProbe:', 'livenessProbe:'],
 		patch: container({ startupProbe: null }),
-		program: { slow: 40 },
+		settings: { slow: 40 },
 		fault: 'slow',
 		button: 'Roll out a slow version',
-		see: 'The new pod is restarted every 15 s or so, with longer pauses (`CrashLoopBackOff`), and never becomes ready. Lost: 0, since the old pods stay.',
+		see: 'The new pod is restarted every 18 s or so, then only after a pause (`CrashLoopBackOff`), and never becomes ready. Lost: 0, since the old pods stay.',
 	},
 	{
 		id: 'startup-probe',
@@ -207,17 +76,17 @@ export const LESSONS = [
 		file: 'deployment.yaml',
 		lines: ['startupProbe:'],
 		patch: container({ startupProbe: { failureThreshold: 60 } }),
-		program: { slow: 40 },
+		settings: { slow: 40 },
 		fault: 'slow',
 		button: 'Roll out a slow version, with patience',
-		see: 'The new pod is ready after about 41 s, without a restart.',
+		see: 'The first new pod is ready after about 41 s, and all three after a little more than two minutes, without a restart. Lost: 0.',
 	},
 	{
 		id: 'max-waits',
 		title: 'Load',
 		text: [
-			'A replica has room for 500 requests at once. If waits took all of it, `/health` would get no answer, and the probes would fail on a replica that is merely busy.',
-			'So at most `MAX_WAITS` waits may start in five seconds. Any more are refused at once: 503, with `Retry-After`. Not pleasant, but quick, and everything else keeps working. The button sends a flood of waits for 20 s. (In this tab there is a twentieth of the room, and of the waits.)',
+			'A replica has room for 500 requests at once. If waits took all of it, `/health` would be turned away like everything else, and the probes would fail on a replica that is merely busy.',
+			'So at most `MAX_WAITS` waits may start in five seconds. Any more are refused at once: 503, with `Retry-After`. Not pleasant, but quick, and everything else keeps working. The button sends a flood of waits for 20 s. (A browser has less room than a node: in this tab, a replica has a twentieth of the room, and may start a twentieth of the waits.)',
 		],
 		file: 'deployment.yaml',
 		lines: ['- name: MAX_WAITS'],
@@ -231,14 +100,14 @@ export const LESSONS = [
 		title: 'Load without a limit',
 		text: [
 			'The same flood, with `MAX_WAITS` 0, which is no limit. Now waits take all the room there is, and everything else is turned away: other users, and the probes.',
-			'All pods are busy, so all become unready; they recover, because no traffic reaches them, and fail again. If it lasts, liveness restarts them, which cuts every wait in flight.',
+			'Pods that are busy become unready; they recover, because no traffic reaches them, and fail again. If the flood lasts, liveness restarts them, which cuts every wait in flight.',
 		],
 		file: 'deployment.yaml',
 		lines: ['- name: MAX_WAITS'],
 		patch: container({ env: UNLIMITED }),
 		fault: 'flood',
 		button: 'Flood it, without a limit',
-		see: 'Probes fail with 500, and pods that are merely busy become unready. Lost: most requests. On a real cluster, 40 s of such a flood got all three replicas restarted.',
+		see: 'Probes fail with 500, and pods that are merely busy become unready. Lost: most of the requests during the flood. On a real cluster, 40 s of such a flood got all three replicas restarted.',
 	},
 	{
 		id: 'hasty-liveness',
@@ -252,14 +121,14 @@ export const LESSONS = [
 		patch: container({ env: UNLIMITED, livenessProbe: { periodSeconds: 1, failureThreshold: 1 } }),
 		fault: 'burst',
 		button: 'A burst, with hasty liveness',
-		see: 'The burst costs requests either way. Haste adds restarts that nobody needed, after the 7 s of `preStop`. Set liveness to `periodSeconds` 3 and `failureThreshold` 4 in the settings below, and “Burst of waits” restarts nothing.',
+		see: 'The burst costs requests either way. Haste adds restarts that nobody needed, after the 7 s of `preStop`. With the manifest’s `periodSeconds: 3` and `failureThreshold: 4`, the same burst restarts nothing.',
 	},
 	{
 		id: 'service',
 		title: 'A Service',
 		text: [
-			'Pods come and go, and their addresses with them. A Service is one name that stays. It knows which pods carry its label and are ready, and spreads the requests over them.',
-			'The button asks `/health` twelve times. Each answer names its replica, in the header `x-replica`. Then fail a replica, with the button under the settings below, wait until its pod says `0/1`, and another second for the endpoints to update, and ask again: it won’t be listed. (Inside a cluster, kube-proxy picks a pod for each connection, not for each request.)',
+			'Pods come and go, and their addresses with them. A Service is one name that stays. It knows which pods carry its label and are ready: they are its endpoints. Inside a cluster, kube-proxy picks one of them for each connection. In this tab, a proxy takes them in turn, request by request.',
+			'The button asks `/health` twelve times. Each answer names its replica, in the header `x-replica`. Then fail a replica with the button of “Probes”, wait until its pod says `0/1`, and another second for the endpoints to update. Press `Pause`, and ask again: it won’t be listed.',
 		],
 		file: 'service.yaml',
 		lines: ['spec:'],
@@ -271,14 +140,17 @@ export const LESSONS = [
 		id: 'ingress',
 		title: 'An Ingress',
 		text: [
-			'A Service is known only inside the cluster. An Ingress lets the world in: it says which requests, by host and path, go to which service. A proxy at the cluster’s edge acts on it; in this tab, the service worker does.',
-			'Such a proxy can retry a request that a replica refuses or drops. So users need not notice even a replica that ends at once. In this lesson the proxy retries.',
+			'The Service above has an address only inside the cluster. From outside, a Service can be reached as a `NodePort` or a `LoadBalancer`, or through an Ingress, which says which requests, by host and path, go to which Service. A proxy at the cluster’s edge acts on it; in this tab, the service worker does.',
+			'When a replica refuses a connection, such a proxy can try another one. A request that was cut is different: the replica may have acted on it, so only an idempotent one, such as a `GET`, may be sent again, and not every proxy does that. This one retries what is idempotent and was refused, and leaves to its clients what was cut.',
 		],
 		file: 'ingress.yaml',
 		lines: ['rules:'],
 		patch: {},
 		fault: 'quit',
 		button: 'Quit a replica',
-		see: 'Retried: the requests that the replica refused or cut. Lost: 0, because another replica answered them.',
+		see: 'Retried: the requests that the replica refused until the endpoints were updated; another replica answered them. Lost: the few waits that were in flight on it, and were cut.',
 	},
 ];
+
+/** The title of a lesson. */
+export const titleOf = (id) => LESSONS.find((lesson) => lesson.id === id)?.title ?? '';

@@ -3,31 +3,31 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { withPatch } from '../forecast/findings.js';
-import { forecast } from '../forecast/forecast.js';
+import { Component } from '../cluster/component.js';
+import { run } from '../forecast/run.js';
+import { component } from '../node/manifest.js';
 import { LESSONS } from './lessons.js';
-import { component, loadDeployment } from '../node/manifest.js';
-import { COMPONENT } from '../forecast/questions.js';
+import { SETTINGS, withPatch } from './session.js';
 
 /** What each lesson that injects a fault says one will see. */
 const SEEN = {
-	container: ({ replaced, ready, lost }) => replaced < 4 && ready < 6 && lost === 0,
+	container: ({ replaced, ready, lost, causes }) => replaced < 4 && ready < 6 && lost === causes.cut,
 	replicas: ({ ready, lost }) => ready < 5 && lost === 0,
 	deployment: ({ ready, lost }) => ready > 7 && lost === 0,
 	'bad-version': ({ replaced, lost, bad }) => replaced === undefined && lost === 0 && bad === 0,
 	'all-at-once': ({ lost, sent }) => lost > sent / 3,
-	recreate: ({ ready, lost }) => ready < 15 && lost > 10,
-	'no-pre-stop': ({ lost }) => lost > 0,
+	recreate: ({ ready, causes, lost }) => ready > 8 && ready < 10 && lost > 300 && lost === causes.none,
+	'no-pre-stop': ({ lost, causes, retried }) => lost > 0 && lost === causes.cut && retried > 0,
 	drain: ({ ready, lost }) => ready < 15 && lost === 0,
-	probes: ({ unready, replaced, ready, bad, lost }) => unready < 7 && replaced > 15 && ready < 24 && bad > 0 && bad < 100 && lost === 0,
-	'no-readiness': ({ replaced, bad }) => replaced > 15 && bad > 80,
+	probes: ({ unready, replaced, ready, bad, lost }) => unready < 7 && replaced > 15 && ready < 24 && bad > 0 && bad < 60 && lost === 0,
+	'no-readiness': ({ replaced, bad }) => replaced > 15 && bad > 100,
 	'blind-probe': ({ unready, replaced, bad }) => unready === undefined && replaced === undefined && bad > 200,
-	'slow-start': ({ replaced, restarts, lost }) => replaced === undefined && restarts > 1 && lost === 0,
-	'startup-probe': ({ replaced, restarts, lost }) => replaced >= 40 && replaced < 46 && restarts === 0 && lost === 0,
+	'slow-start': ({ replaced, restarts, lost }) => replaced === undefined && restarts === 3 && lost === 0,
+	'startup-probe': ({ unready, ready, restarts, lost }) => unready < 42 && ready > 120 && ready < 135 && restarts === 0 && lost === 0,
 	'max-waits': ({ unready, refused, lost }) => unready === undefined && refused > 1000 && lost === 0,
-	'no-max-waits': ({ unready, lost, sent }) => unready !== undefined && lost > sent / 2,
-	'hasty-liveness': ({ replaced }) => replaced !== undefined,
-	ingress: ({ retried, lost }) => retried > 0 && lost === 0,
+	'no-max-waits': ({ unready, causes }) => unready !== undefined && causes.error > 500,
+	'hasty-liveness': ({ restarts }) => restarts > 0,
+	ingress: ({ retried, lost, causes }) => retried > 0 && lost > 0 && lost === causes.cut,
 };
 
 test('the README links every lesson', () => {
@@ -42,11 +42,11 @@ test('each lesson leads to what it says', async (context) => {
 		Object.keys(SEEN),
 	);
 	const modules = await component();
-	for (const { id, patch, program, fault } of /** @type {any[]} */ (lessons)) {
+	for (const { id, patch, settings, fault, replicas } of /** @type {any[]} */ (lessons)) {
 		await context.test(id, async () => {
-			const { objects } = loadDeployment();
-			const subject = { objects: withPatch(objects, fault === 'scale' ? {} : patch), modules, program: { ...COMPONENT, ...program } };
-			const [{ moments, ...row }] = await forecast(subject, [fault], undefined, patch.spec?.replicas);
+			const all = { ...SETTINGS, ...settings };
+			const subject = { objects: withPatch(patch), main: 'api', settings: all };
+			const { moments, ...row } = await run(subject, fault, 1, (seat) => new Component(modules, seat, all), replicas);
 			assert.ok(SEEN[id](row), JSON.stringify(row));
 		});
 	}
