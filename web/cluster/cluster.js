@@ -1,122 +1,112 @@
-// A Kubernetes cluster in this process: webernetes has the real controllers, kubelets and probes, and the component
-// plays the image of a Deployment.
+// A Kubernetes cluster in this process: webernetes has the real controllers, kubelets and probes, and programs of ours
+// play the images of a Deployment.
 
 import { BaseImage, Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
-import { BROKEN, Program, SLOW } from '../forecast/program.js';
-import { SPIN_HEALTH } from './component.js';
-import { COMPONENT } from '../forecast/questions.js';
+import { mendNodes, mendProbes, without80 } from './kubelet.js';
 
 /** What webernetes models, of what a manifest may hold. */
 const MODELLED = new Set(['Deployment', 'Service']);
 
-/**
- * How many instances all replicas of a Deployment may have at once. V8 has room for about a hundred, since each of them
- * reserves gigabytes of addresses. So a replica here has fewer than its manifest says, and as many waits fewer.
- */
-const ROOM = 75;
-/** How many each may have, however many replicas there are: more than users ask for at once. */
-const LEAST = 6;
-
 /** The header in which webernetes' kubelet says which probe asks. */
 const PROBE = 'x-webernetes-health-check';
 
+/** The probes that a container may have. */
+const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
+
+/** How long after its end a pod that is deleted keeps its address, in milliseconds: soon nobody is left to refuse a connection. */
+const TEARDOWN = 100;
+
 const MERGE = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 
-/** @typedef {import('@ngrok/webernetes').V1Pod} Pod */
-
-/** Whether a pod is ready, and is to stay. */
-export const isReady = ({ metadata, status }) =>
-	!metadata.deletionTimestamp && status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-
-/** How often the containers of a pod were restarted. */
-export const restartsOf = ({ status }) => (status?.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
-
-/** The status of a pod as `kubectl get pods` prints it. */
-export function statusOf({ metadata, status }) {
-	if (metadata.deletionTimestamp) return 'Terminating';
-	const [{ state = undefined } = {}] = status?.containerStatuses ?? [];
-	if (state?.terminated) return state.terminated.exitCode ? 'Error' : 'Completed'; // webernetes gives no reason
-	return state?.waiting?.reason ?? status?.phase ?? 'Pending';
-}
+/**
+ * A program in a container. It can be reached from when `started` resolves until it has ended; `answer` throws, with
+ * the cause `refused` or `cut`, where there is none. `terminate` is SIGTERM, `end` SIGKILL, or the program's own doing.
+ * @typedef {{ started: Promise<void>, ended: Promise<number>, isFailed: boolean, isComputing?: boolean, isListening: boolean,
+ *   answer(request: Request): Promise<Answer>, terminate(): void, end(code?: number): void, break(): void, quit(): void }} Program
+ * @typedef {{ method: string, target: string, authority: string, headers: [string, string][], isProbe?: boolean }} Request
+ * @typedef {{ status: number, isFailed: boolean, headers?: [string, string][], body?: Blob | null }} Answer
+ * What a program is told of where it runs: `version` is its image's tag.
+ * @typedef {{ name: string, container: string, version: string, env: Map<string, string>,
+ *   clock: { wait(ms: number): Promise<void>, nowMs(): number }, log(text: string): void }} Seat
+ * @typedef {import('@ngrok/webernetes').V1Pod} Pod
+ */
 
 export class Kubernetes {
 	/** The pods of the Deployment, by name, the oldest first. @type {Map<string, Pod>} */
 	pods = new Map();
-	/** The replicas that listen, by address. @type {Map<string, Program>} */
+	/** The programs that users can reach, by the address of their pod. @type {Map<string, Program>} */
 	replicas = new Map();
-	/** What the replicas have logged, by the name of their pod, without the oldest. @type {Map<string, string[]>} */
+	/** What the programs have logged, by the name of their pod, without the oldest. @type {Map<string, string[]>} */
 	logs = new Map();
-	/** Hears what each probe was answered. */
-	onProbe = (_pod, _isGood) => {};
+	#programs = new Set();
+	#addresses = new Set();
 	#listeners = new Set();
+	#probeListeners = new Set();
 	#informers = [];
 
 	/**
 	 * Starts a cluster, and applies `objects`, among them a Deployment.
 	 * @param {any[]} objects parsed manifests
-	 * @param {Map<string, WebAssembly.Module>} modules the component's
-	 * @param {import('../forecast/questions.js').Settings} [program] what no manifest says of the program
+	 * @param {string} main the name of the container that serves users
+	 * @param {(seat: Seat) => Program} play makes the program of a container
 	 * @param {boolean} [isStepped] whether its clock stands still, and is stepped
 	 */
-	constructor(objects, modules, program = COMPONENT, isStepped = false) {
+	constructor(objects, main, play, isStepped = false) {
 		const modelled = objects.filter(({ kind }) => MODELLED.has(kind)).map(inNamespace);
 		// kubectl expects a namespace to exist.
 		const namespaces = new Set(modelled.map(({ metadata }) => metadata.namespace).filter((name) => name !== 'default'));
 		this.objects = [...Array.from(namespaces, (name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })), ...modelled];
+		/** The Deployment, as it was applied, patched or scaled last. */
 		this.deployment = this.objects.find(({ kind }) => kind === 'Deployment');
-		this.deployment.spec.replicas ??= 1;
-		this.modules = modules;
-		this.program = program;
+		this.main = main;
+		this.play = play;
 		this.cluster = new Cluster();
 		this.clock = this.cluster.clock;
 		if (isStepped) this.cluster.pause();
 	}
 
-	async start() {
+	/** @param {string[]} [versions] other tags of the main container's image that may be rolled out */
+	async start(versions = []) {
 		const { containers } = this.deployment.spec.template.spec;
-		const played = this.container.image;
-		for (const name of new Set([...containers.map(({ image }) => image), versionOf(played, BROKEN), versionOf(played, SLOW)])) {
-			this.cluster.registerImage(this.#image(name));
-		}
+		const others = versions.map((version) => versionOf(this.container.image, version));
+		for (const name of new Set([...containers.map(({ image }) => image), ...others])) this.cluster.registerImage(this.#image(name));
 		await this.cluster.init();
+		mendProbes(this.cluster);
+		mendNodes(this.cluster);
 		this.watch('pods', (type, pod) => {
 			if (type === 'delete') this.pods.delete(pod.metadata.name);
 			else this.pods.set(pod.metadata.name, pod);
-			for (const listener of this.#listeners) listener();
+			this.#tell();
+		});
+		this.watch('deployments', (type, deployment) => {
+			if (type !== 'delete') this.deployment = deployment;
+			this.#tell();
 		});
 		await this.apply(this.objects);
 	}
 
-	/** The container that the component plays: the first with a probe, or else with a port. The others only run. */
+	/** The container that serves users. */
 	get container() {
-		return playedOf(this.deployment);
+		const { containers } = this.deployment.spec.template.spec;
+		return containers.find(({ name }) => name === this.main);
 	}
-
-	/** How many times smaller than its manifest says each replica is. */
-	get #scale() {
-		const { env = [] } = this.container;
-		const most = Number(env.find(({ name }) => name === 'SPIN_MAX_INSTANCE_COUNT')?.value) || this.program.most;
-		return { most, scale: Math.max(1, (most * Math.max(1, this.deployment.spec.replicas)) / ROOM) };
-	}
-	/** How many requests at once a replica has room for. Whatever comes when there are more gets 500. */
-	get room() {
-		const { most, scale } = this.#scale;
-		return Math.min(most, Math.max(LEAST, Math.round(most / scale)));
+	/** Whether a program computes right now, and does not wait: time that is stepped has to stand still meanwhile. */
+	get isComputing() {
+		for (const program of this.#programs) if (program.isComputing) return true;
+		return false;
 	}
 
 	/** As kubectl apply does. */
 	async apply(manifest) {
-		const objects = manifest.map(inNamespace);
-		await this.cluster.apply(without80(objects)).catch((error) => {
+		await this.cluster.apply(without80(manifest.map(inNamespace))).catch((error) => {
 			throw new Error(error.body?.message ?? error.message); // what the API says, without the HTTP around it
 		});
-		this.deployment = objects.find(({ kind }) => kind === 'Deployment') ?? this.deployment;
 	}
 
 	/** Patches the Deployment, as kubectl patch --type merge does. */
 	async patch(body) {
 		const { name, namespace } = this.deployment.metadata;
-		await this.cluster.api.appsv1.patchNamespacedDeployment({ name, namespace, body: without80(body) }, MERGE);
+		this.deployment = await this.cluster.api.appsv1.patchNamespacedDeployment({ name, namespace, body: without80(body) }, MERGE);
 	}
 
 	/** Deletes a pod, as kubectl delete does. */
@@ -130,27 +120,39 @@ export class Kubernetes {
 		this.#informers.push(this.cluster.informer(resource, callback, { namespace }));
 	}
 
-	/** Calls `listener` whenever a pod has changed; returns what ends that. */
+	/** Calls `listener` whenever a pod or the Deployment has changed; returns what ends that. */
 	onChange(listener) {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);
 	}
+	#tell() {
+		for (const listener of this.#listeners) listener();
+	}
+	/** Calls `listener` with the name of a pod and whether the answer was good, for each probe of what serves users. */
+	onProbe(listener) {
+		this.#probeListeners.add(listener);
+	}
 
 	/**
-	 * The replica in a pod, if it listens.
+	 * The program that serves users in a pod, if it can be reached.
 	 * @param {Pod} pod
 	 */
 	replicaOf(pod) {
 		return this.replicas.get(pod.status?.podIP ?? '');
 	}
 
+	/** Whether a pod has an address: what is sent to one that has gone is lost on its way. */
+	hasAddress(address) {
+		return this.#addresses.has(address);
+	}
+
 	async close() {
 		for (const informer of this.#informers) await informer.stop();
-		for (const replica of this.replicas.values()) replica.end();
+		for (const program of this.#programs) program.end();
 		await this.cluster.close();
 	}
 
-	/** The component as an image of that name: a program, for as long as the container runs. */
+	/** A program as an image of that name. */
 	#image(reference) {
 		const [, imageName, imageVersion = 'latest'] = splitImage(reference);
 		const run = (context, terminated) => this.#run(context, terminated, imageVersion);
@@ -164,69 +166,63 @@ export class Kubernetes {
 				return argv[0] === '/' ? run(context, this.#terminated.promise) : super.exec(context, argv);
 			}
 			signalHandler(_, signal) {
-				if (signal === 'SIGTERM') this.#terminated.resolve(143);
+				if (signal === 'SIGTERM') this.#terminated.resolve(undefined);
 			}
 		};
 	}
 
 	/** Runs a container until it ends by itself, acts on SIGTERM, or is killed; returns its exit code. */
 	async #run(context, terminated, version) {
-		const {
-			env,
-			container: { apiContainer },
-			pod: { ip, name },
-		} = context;
-		const killed = context.waitUntilKilled();
-		if (apiContainer.name !== this.container.name) return Promise.race([killed, terminated]);
-		const { start, slow } = this.program;
-		const started = start || version === SLOW ? this.clock.wait((version === SLOW ? slow : start) * 1000) : undefined;
-		const code = await Promise.race([started, killed, terminated]);
-		if (code !== undefined) return code;
+		const { env, container, pod } = context;
+		const { name } = container.apiContainer;
+		const { ip } = pod; // which it has no more when it has ended
+		const program = this.play({ name: pod.name, container: name, version, env, clock: this.clock, log: (text) => this.#log(pod.name, text) });
+		this.#programs.add(program);
+		this.#addresses.add(ip);
+		const ended = Promise.race([program.ended, context.waitUntilKilled()]);
+		terminated.then(() => program.terminate());
+		if ((await Promise.race([program.started, ended])) === undefined) {
+			for (const port of portsOf(container.apiContainer, env)) {
+				const answer = (_, request) => this.#answer(pod.name, name, program, request);
+				try {
+					context.listenHttp(port, answer);
+				} catch {} // Another container of the pod has it.
+			}
+			if (name === this.main) this.replicas.set(ip, program);
+		}
+		const code = await ended;
+		if (this.replicas.get(ip) === program) this.replicas.delete(ip);
+		program.end();
+		this.#programs.delete(program);
+		if (this.pods.get(pod.name)?.metadata.deletionTimestamp) this.clock.setTimeout(() => this.#addresses.delete(ip), TEARDOWN);
+		return code;
+	}
 
+	#log(name, text) {
 		const log = this.logs.get(name) ?? [];
 		this.logs.set(name, log);
-		const { scale } = this.#scale;
-		const replica = new Program(this.program, this.modules, variablesOf(env, name, scale), this.room, this.clock, (text) => {
-			log.push(text);
-			log.splice(0, log.length - 100);
-		});
-		if (version === BROKEN) await replica.break();
-		for (const port of portsOf(env, apiContainer)) context.listenHttp(port, (_, request) => this.#answer(name, replica, request));
-		this.replicas.set(ip, replica);
-		terminated.then(() => replica.terminate());
-		const ended = await Promise.race([replica.ended, killed]);
-		if (this.replicas.get(ip) === replica) this.replicas.delete(ip);
-		replica.end();
-		return ended;
+		log.push(text);
+		log.splice(0, log.length - 100);
 	}
 
 	/** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
-	async #answer(name, replica, { method, url, host, header }) {
+	async #answer(name, container, program, { method, url, host, header }) {
 		const headers = Object.entries(header).flatMap(([name, values]) => values.map((value) => [name.toLowerCase(), value]));
 		const isProbe = headers.some(([name]) => name === PROBE);
-		const answer = await replica.answer({
+		const answer = await program.answer({
 			method,
-			// Whatever path somebody's program has for it.
-			target: isProbe && url.pathname !== SPIN_HEALTH ? '/health' : url.pathname + url.search,
+			target: url.pathname + url.search,
 			authority: host,
 			headers: headers.filter(([name]) => name !== 'accept-encoding'),
+			isProbe,
 		});
-		if (isProbe) this.onProbe(name, answer.status < 400);
+		if (isProbe && container === this.main) for (const listener of this.#probeListeners) listener(name, answer.status < 400);
 		return {
 			status: answer.status,
-			header: Object.fromEntries(answer.headers.map(([name, value]) => [name, [value]])),
+			header: Object.fromEntries((answer.headers ?? []).map(([name, value]) => [name, [value]])),
 			body: (await answer.body?.text()) ?? '',
 		};
 	}
-}
-
-/** The probes that a container may have. */
-export const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
-
-/** The container of a Deployment that the component plays. */
-export function playedOf({ spec }) {
-	const { containers } = spec.template.spec;
-	return containers.find((container) => PROBES.some((kind) => container[kind])) ?? containers.find(({ ports }) => ports?.length) ?? containers[0];
 }
 
 /** The whole of an image's name, its name, and its tag or the digits of its digest. */
@@ -235,26 +231,13 @@ const splitImage = (reference) => /^(.*?)(?::([^:/]+))?$/.exec(reference);
 /** The name of another version of an image. */
 export const versionOf = (reference, version) => `${splitImage(reference)?.[1].replace(/@.*/, '')}:${version}`;
 
-/** Objects with another port in place of 80, since webernetes 0.3.5 refuses probes of it: a URL does not spell it out. */
-const without80 = (objects) => JSON.parse(JSON.stringify(objects, (key, value) => (/^(containerP|p)ort$/.test(key) && Number(value) === 80 ? 65_080 : value)));
-
 /** An object with a namespace, as kubectl gives it one. */
 const inNamespace = (object) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata?.namespace ?? 'default' } });
 
-/** Spin's variables, which take their values from the environment, where their names are in capitals. */
-function variablesOf(env, hostname, scale) {
-	const variables = { chaos_token: '', max_waits: '0', hostname };
-	for (const [name, value] of env) variables[name.toLowerCase()] = value;
-	variables.hostname = hostname;
-	variables.max_waits = String(Math.ceil(Number(variables.max_waits) / scale));
-	return variables;
-}
-
 /** The ports that a container listens on: as Spin is told, or else all that its manifest names. */
-function portsOf(env, { ports = [], ...container }) {
+function portsOf({ ports = [], ...container }, env) {
 	const told = /\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '');
 	if (told) return [Number(told[0])];
 	const asked = PROBES.map((kind) => Number((container[kind]?.httpGet ?? container[kind]?.tcpSocket)?.port));
-	const known = new Set([...ports.map(({ containerPort }) => containerPort), ...asked.filter(Boolean)]);
-	return known.size ? known : [80];
+	return new Set([...ports.map(({ containerPort }) => containerPort), ...asked.filter(Boolean)]);
 }

@@ -1,5 +1,5 @@
-// A replica: the component under a host of its own, which has what Spin gives it (wit/world.wit). Every request gets
-// its own instance; what outlives it is a map, which ends with the replica.
+// The component as a program, under a host of its own, which has what Spin gives it (wit/world.wit). Every request gets
+// its own instance; what outlives it is a map, which ends with the program.
 
 import { instantiate } from '../../target/component/replica.js';
 
@@ -38,9 +38,6 @@ export async function compile(load) {
 	});
 	return new Map(await Promise.all(modules));
 }
-
-/** How many instances compute right now, and do not wait: time that is stepped has to stand still meanwhile. */
-export const instances = { computing: 0 };
 
 // The resources of wasi:http, wasi:io and wasi:keyvalue that the world lists.
 
@@ -124,10 +121,8 @@ class Pollable {
 	constructor(wait) {
 		this.#wait = wait;
 	}
-	async block() {
-		instances.computing--;
-		await this.#wait();
-		instances.computing++;
+	block() {
+		return this.#wait();
 	}
 }
 
@@ -150,14 +145,13 @@ class Bucket {
 }
 
 /** What the component imports. Where a result is an error, that is thrown. */
-const imports = (store, variables, clock, log, ended) => ({
+const imports = (store, variables, wait, clock, log) => ({
 	'fermyon:spin/variables': { get: (name) => variables[name] ?? '' },
 	'wasi:cli/stderr': { getStderr: () => new OutputStream((bytes) => log(decoder.decode(bytes))) },
 	'wasi:clocks/monotonic-clock': {
 		subscribeDuration(nanoseconds) {
 			if (!CAN_WAIT) throw new Error('this browser cannot suspend a component');
-			// Nothing is left suspended: it would take up room until it is collected, which no browser hastens.
-			return new Pollable(() => Promise.race([clock.wait(Number(nanoseconds) / 1e6), ended]));
+			return new Pollable(() => wait(Number(nanoseconds) / 1e6));
 		},
 	},
 	'wasi:clocks/wall-clock': { now: () => ({ seconds: BigInt(Math.floor(clock.nowMs() / 1000)), nanoseconds: 0 }) },
@@ -177,35 +171,39 @@ const imports = (store, variables, clock, log, ended) => ({
 /** As Spin answers when a guest traps, or when all of its instances are taken. */
 const FAILURE = { status: 500, headers: [], body: null };
 
-/** What a client reports when nothing is listening. */
-export const REFUSED = 'The replica refused the connection.';
-
 /** The path that Spin answers itself, whether the app is poisoned or not. */
-export const SPIN_HEALTH = '/.well-known/spin/health';
+const SPIN_HEALTH = '/.well-known/spin/health';
 
-/**
- * @typedef {{ method: string, target: string, authority: string, headers: [string, string][] }} Request
- * @typedef {{ status: number, headers: [string, string][], body: Blob | null, isFailed: boolean }} Answer
- */
+/** How many times smaller than its manifest says a replica is here: V8 has no room for more than 124 instances that wait. */
+export const SMALLER = 20;
 
-/** A process that runs the component from when it is made until it ends. */
-export class Replica {
+/** How long the slow version of the component takes to start, in seconds, and what it does on SIGTERM: Spin cuts. */
+export const COMPONENT = { slow: 20, term: 'cuts' };
+
+/** A process that runs the component from when it is made until it ends. @implements {import("./cluster.js").Program} */
+export class Component {
 	#store = new Map();
 	#inFlight = new Set();
 	#end = Promise.withResolvers();
+	#computing = 0;
+	isListening = true;
 
 	/**
 	 * @param {Map<string, WebAssembly.Module>} modules
-	 * @param {Record<string, string>} variables Spin's
-	 * @param {number} most how many instances there may be at once
-	 * @param {{ wait(ms: number): Promise<void>, nowMs(): number }} clock
-	 * @param {(text: string) => void} log takes what the guest writes to its standard error
+	 * @param {import('./cluster.js').Seat} seat
+	 * @param {{ slow: number, term: string }} settings
 	 */
-	constructor(modules, variables, most, clock, log) {
+	constructor(modules, { name, version, env, clock, log }, { slow, term } = COMPONENT) {
 		this.modules = modules;
-		this.most = most;
+		this.term = term;
 		this.log = log;
-		this.imports = imports(this.#store, variables, clock, log, this.ended);
+		const variables = variablesOf(env, name);
+		this.token = variables.chaos_token;
+		this.most = Math.ceil(Number(env.get('SPIN_MAX_INSTANCE_COUNT') ?? 1000) / SMALLER);
+		this.imports = imports(this.#store, variables, (ms) => this.#wait(clock, ms), clock, log);
+		/** When it listens: at once, but for a version that is slow. */
+		this.started = version === 'slow' ? clock.wait(slow * 1000) : Promise.resolve();
+		if (version === 'broken') this.break();
 	}
 
 	/** Resolves to its exit code when it has ended. @returns {Promise<number>} */
@@ -215,40 +213,54 @@ export class Replica {
 	get isFailed() {
 		return this.#store.has('failed');
 	}
+	/** Whether an instance computes right now, and does not wait. */
+	get isComputing() {
+		return this.#computing > 0;
+	}
 
-	/** Ends it with an exit code, and cuts the requests in flight, as SIGTERM does on Spin. */
-	end(code = 0) {
-		this.hasEnded = true;
+	break() {
+		this.#post('/fail');
+	}
+	quit() {
+		this.#post('/quit');
+	}
+	#post(target) {
+		/** @type {[string, string][]} */
+		const headers = this.token ? [['authorization', `Bearer ${this.token}`]] : [];
+		this.answer({ method: 'POST', target, authority: 'service', headers }).catch(() => {}); // It has just ended.
+	}
+
+	terminate() {
+		if (this.term === 'cuts') return this.end(143);
+		this.isListening = false;
+		this.#endIfDrained();
+	}
+	/** Ends it with an exit code, and cuts the requests in flight. */
+	end(code = 137) {
+		this.isListening = false;
 		this.#end.resolve(code);
 		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.', { cause: 'cut' }));
 	}
-
-	/** Refuses new requests, and ends when those in flight are answered. */
-	drain() {
-		this.isDraining = true;
-		if (!this.#inFlight.size) this.end();
+	#endIfDrained() {
+		if (!this.isListening && !this.#inFlight.size) this.end(0);
 	}
 
-	/**
-	 * Answers a request. Throws if the replica has ended, or does before it has answered.
-	 * @param {Request} request
-	 * @returns {Promise<Answer>}
-	 */
 	async answer(request) {
-		if (this.hasEnded || this.isDraining) throw new Error(REFUSED, { cause: 'refused' });
+		if (!this.isListening) throw new Error('The replica refused the connection.', { cause: 'refused' });
 		if (request.target === SPIN_HEALTH) return { status: 200, headers: [], body: new Blob(['OK']), isFailed: this.isFailed };
 		const { promise, resolve, reject } = Promise.withResolvers();
 		this.#inFlight.add(reject);
-		this.run(request).then(resolve);
+		this.#run(request).then(resolve);
 		const answer = await promise.finally(() => this.#inFlight.delete(reject));
-		if (this.#store.has('quit') || (this.isDraining && !this.#inFlight.size)) this.end();
+		if (this.#store.has('quit')) this.end(0);
+		this.#endIfDrained();
 		return { ...answer, isFailed: this.isFailed };
 	}
 
 	/** Has an instance of its own answer a request. */
-	async run(request) {
+	async #run(request) {
 		if (this.#inFlight.size > this.most) return FAILURE;
-		instances.computing++;
+		this.#computing++;
 		try {
 			const param = new ResponseOutparam();
 			const { incomingHandler } = await instantiate((name) => this.modules.get(name), this.imports);
@@ -260,7 +272,21 @@ export class Replica {
 			console.error(error);
 			return FAILURE;
 		} finally {
-			instances.computing--;
+			this.#computing--;
 		}
 	}
+
+	/** Suspends an instance, until the program ends at the latest: it would take up room until it is collected. */
+	async #wait(clock, ms) {
+		this.#computing--;
+		await Promise.race([clock.wait(ms), this.ended]);
+		this.#computing++;
+	}
+}
+
+/** Spin's variables, which take their values from the environment, where their names are in capitals. */
+function variablesOf(env, hostname) {
+	const variables = { chaos_token: '', max_waits: '0' };
+	for (const [name, value] of env) variables[name.toLowerCase()] = value;
+	return { ...variables, hostname, max_waits: String(Math.ceil(Number(variables.max_waits) / SMALLER)) };
 }

@@ -1,79 +1,70 @@
-// Forecasts what faults would cost the users of a Deployment: the drill in virtual time.
+// Forecasts what faults would cost the users of a Deployment: each fault with several seeds.
 
-import { Kubernetes, restartsOf } from '../cluster/cluster.js';
-import { Drill, rowOf } from './drill.js';
-import { Ingress } from '../cluster/ingress.js';
-import { CAN_WAIT } from '../cluster/component.js';
-import { FAULTS, PROGRAM } from './questions.js';
-import { stepUntil } from '../cluster/time.js';
+import { FAULTS, harmOf } from './faults.js';
+import { deploymentOf } from './run.js';
+
+/** How many seeds a forecast has. */
+export const SEEDS = 5;
+
+/** The numbers of a row. */
+export const TIMES = ['unready', 'replaced', 'ready'];
+export const COUNTS = ['sent', 'lost', 'bad', 'retried', 'refused'];
 
 /**
- * What is forecast: a Deployment and its Service, the component, and how the program behaves that it plays.
- * @typedef {{ objects: any[], modules: Map<string, WebAssembly.Module>, program?: import('./questions.js').Settings }} Subject
+ * What a fault cost with each seed: the row in the middle, the least and the most of its numbers, and how much each hurt.
+ * @typedef {import('./recorder.js').Row & { least: any, most: any, harms: number[], moments: any[], reason?: string }} Summary
  */
 
-/** How long replicas may take to get ready at most, in seconds: Kubernetes' own default. */
-const LONGEST = 600;
-
-/** The Deployment among some objects. */
-export const deploymentOf = (objects) => objects.find(({ kind }) => kind === 'Deployment');
-
-/** The faults that can be injected into what `objects` describe. */
-export function faultsFor(objects) {
-	const { replicas } = deploymentOf(objects).spec;
-	return Object.keys(FAULTS).filter((fault) => (fault !== 'scale' || replicas > 1) && (fault !== 'burst' || CAN_WAIT));
-}
-
-/** Applies the objects to a new cluster, and keeps requests coming. Throws if its replicas do not get ready. */
-async function begin({ objects, modules, program = PROGRAM }) {
-	const kubernetes = new Kubernetes(structuredClone(objects), modules, program, true);
-	const step = (promise) => stepUntil(kubernetes.clock, promise);
-	await step(kubernetes.start());
-	const warnings = new Set();
-	kubernetes.watch('events', (_, { type, message }) => type === 'Warning' && warnings.add(message));
-	const drill = new Drill(kubernetes, new Ingress(kubernetes));
-	const deadline = Math.min(kubernetes.deployment.spec.progressDeadlineSeconds ?? LONGEST, LONGEST);
-	const late = kubernetes.clock.wait(deadline * 1000).then(() => {
-		throw new Error(
-			`its replicas are not ready after ${deadline} s: ${[...warnings].pop() ?? 'no probe has failed yet, so one may ask too late or too seldom'}`,
+/** @returns {Summary} */
+export function summaryOf(rows) {
+	const sorted = rows.toSorted((one, other) => harmOf(one) - harmOf(other));
+	const extreme = (choose) =>
+		Object.fromEntries(
+			[...TIMES, ...COUNTS, 'restarts'].map((name) => {
+				const known = rows.map((row) => row[name]).filter((value) => value !== undefined);
+				return [name, known.length ? choose(...known) : undefined];
+			}),
 		);
-	});
-	late.catch(() => {});
-	const close = () => {
-		drill.stop();
-		return step(kubernetes.close());
-	};
-	await step(Promise.race([drill.start(), late])).catch(async (error) => {
-		await close();
-		throw error;
-	});
-	return { kubernetes, drill, step, close };
+	return { ...sorted[rows.length >> 1], least: extreme(Math.min), most: extreme(Math.max), harms: rows.map(harmOf) };
+}
+
+/** How much a summary hurts with all seeds, in requests. */
+export const sumOf = ({ harms }) => harms.reduce((sum, harm) => sum + harm, 0);
+
+/** The seeds from one on. */
+export const seedsFrom = (first) => Array.from({ length: SEEDS }, (_, index) => first + index);
+
+/** The faults that are forecast of a Deployment; the control run comes first. */
+export function faultsFor({ objects }) {
+	const { replicas } = deploymentOf(objects).spec;
+	return Object.keys(FAULTS).filter((fault) => fault !== 'flood' && (fault !== 'scale' || replicas > 1));
+}
+
+/** Injects a fault with each seed. @returns {Promise<Summary>} */
+export async function forecastFault(subject, fault, seeds, pool) {
+	const { objects, main, settings } = subject;
+	return summaryOf(await Promise.all(seeds.map((seed) => pool.run({ subject: { objects, main, settings }, fault, seed }))));
 }
 
 /**
- * Injects faults one after the other, and tells each row as soon as there is one. Throws if the replicas do not get ready.
- * @param {Subject} subject
+ * Injects faults, and tells each summary as soon as there is one; if the replicas never get ready, there is that of the
+ * control run alone.
+ * @param {import('./run.js').Subject} subject
  * @param {string[]} faults
- * @param {(row: any) => void} [tell]
+ * @param {number[]} seeds
+ * @param {import('./pool.js').Pool} pool
+ * @param {(summary: Summary) => void} [tell]
+ * @returns {Promise<Summary[]>}
  */
-export async function forecast(subject, faults, tell = () => {}, replicas = undefined) {
-	const rows = [];
-	let cluster;
-	for (const [index, fault] of faults.entries()) {
-		cluster ??= await begin(subject);
-		const { kubernetes, drill, step, close } = cluster;
-		const { spec } = kubernetes.deployment;
-		const row = { ...rowOf(fault), moments: [], replicas: replicas ?? Math.floor(spec.replicas / 2) };
-		await step(drill.inject(row));
-		row.moments = drill.momentsOf(row);
-		rows.push(row);
-		tell(row);
-		// Whatever has not healed by now never will. And a container that has been restarted backs off before its next restart.
-		const isAsBefore = drill.isHealthy && row.replaced !== undefined && fault !== 'scale' && fault !== 'slow' && fault !== 'broken';
-		const isFresh = [...kubernetes.pods.values()].some((pod) => restartsOf(pod) === 0) || fault === faults[index + 1];
-		if (isAsBefore && isFresh && index + 1 < faults.length) continue;
-		await close();
-		cluster = undefined;
-	}
-	return rows;
+export async function forecast(subject, faults, seeds, pool, tell = () => {}) {
+	const summaries = {};
+	const add = async (fault) => {
+		const summary = await forecastFault(subject, fault, seeds, pool);
+		summaries[fault] = summary;
+		tell(summary);
+	};
+	const [first, ...others] = faults;
+	await add(first);
+	if (summaries[first].at !== undefined) await Promise.all(others.map(add));
+	return faults.map((fault) => summaries[fault]).filter(Boolean);
 }

@@ -1,61 +1,87 @@
-// What no manifest says of a program, around the component that plays it.
+// A program as the questions say: it plays an image in a forecast.
 
-import { Replica } from '../cluster/component.js';
-import { MORE } from './questions.js';
+/** The tags of versions that are broken from the start, and that start slowly. */
+export const VERSIONS = ['broken', 'slow'];
 
-/** The tag of an image whose program is broken from the start, and of one that starts slowly. */
-export const BROKEN = 'broken';
-export const SLOW = 'slow';
+/** How much longer the answers of a program take that has become slow, in seconds. */
+export const MORE = 10;
 
-/** How long a request to /wait takes, in seconds. */
-const WAIT = 5;
-
-export class Program extends Replica {
+/** @implements {import('../cluster/cluster.js').Program} */
+export class Program {
 	#settings;
 	#clock;
-	#token;
+	#inFlight = new Set();
+	#queue = [];
+	#end = Promise.withResolvers();
 	#broken = '';
+	isListening = true;
 
-	/** @param {import('./questions.js').Settings} settings */
-	constructor(settings, modules, variables, most, clock, log) {
-		// /wait plays the slowest answers.
-		const stretched = { nowMs: () => clock.nowMs(), wait: (ms) => clock.wait((ms * settings.answer) / WAIT) };
-		super(modules, variables, most, stretched, log);
+	/**
+	 * @param {import('./questions.js').Settings} settings
+	 * @param {import('../cluster/cluster.js').Seat} seat
+	 */
+	constructor(settings, { version, clock }) {
 		this.#settings = settings;
 		this.#clock = clock;
-		this.#token = variables.chaos_token;
+		this.started = clock.wait((version === 'slow' ? settings.slow : settings.start) * 1000).then(() => {
+			if (version === 'broken') this.break();
+		});
 	}
 
+	/** @returns {Promise<number>} */
+	get ended() {
+		return this.#end.promise;
+	}
 	get isFailed() {
-		return this.#broken !== '' || super.isFailed;
+		return this.#broken !== '';
 	}
 
-	/** Breaks as its settings say. */
-	async break() {
+	break() {
 		this.#broken = this.#settings.breaks;
 		if (this.#broken === 'exits') this.end(1);
-		else if (this.#broken === 'unhealthy') await this.#post('/fail');
 	}
-	/** Ends by itself, as after a crash. */
 	quit() {
-		return this.#post('/quit');
+		this.end(0);
 	}
-
-	async #post(target) {
-		/** @type {[string, string][]} */
-		const headers = this.#token ? [['authorization', `Bearer ${this.#token}`]] : [];
-		await this.answer({ method: 'POST', target, authority: 'service', headers }).catch(() => {}); // It has just ended.
-	}
-
-	/** Acts on SIGTERM. */
 	terminate() {
-		if (this.#settings.term === 'cuts') this.end(143);
-		else if (this.#settings.term === 'finishes') this.drain();
+		const { term } = this.#settings;
+		if (term === 'cuts') this.end(143);
+		if (term !== 'finishes') return;
+		this.isListening = false;
+		this.#endIfDrained();
+	}
+	end(code = 137) {
+		this.isListening = false;
+		this.#end.resolve(code);
+		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.', { cause: 'cut' }));
+	}
+	#endIfDrained() {
+		if (!this.isListening && !this.#inFlight.size) this.end(0);
 	}
 
-	async run(request) {
-		if (this.#broken === 'hangs') return new Promise(() => {});
-		if (this.#broken === 'slow') await this.#clock.wait(MORE * 1000);
-		return super.run(request);
+	/** Answers a probe or a request to `/wait`, which takes as long as the slowest answers do, or any other at once. */
+	async answer({ target, isProbe = false }) {
+		if (!this.isListening) throw new Error('The replica refused the connection.', { cause: 'refused' });
+		const { promise, resolve, reject } = Promise.withResolvers();
+		this.#inFlight.add(reject);
+		const { most, beyond, answer } = this.#settings;
+		const isBeyond = this.#inFlight.size > most;
+		if (isBeyond && beyond !== 'queues') resolve(Number(beyond));
+		else if (isBeyond) this.#queue.push(() => this.#work(answer, target, isProbe, resolve));
+		else this.#work(answer, target, isProbe, resolve);
+		const status = await promise.finally(() => this.#leave(reject));
+		return { status, isFailed: this.isFailed };
+	}
+
+	async #work(answer, target, isProbe, resolve) {
+		const seconds = (target === '/wait' && !isProbe ? answer : 0) + (this.#broken === 'slow' ? MORE : 0);
+		if (seconds) await this.#clock.wait(seconds * 1000);
+		if (this.#broken !== 'hangs') resolve(isProbe && this.#broken === 'unhealthy' ? 500 : 200);
+	}
+
+	#leave(reject) {
+		this.#inFlight.delete(reject);
+		this.#queue.shift()?.();
+		this.#endIfDrained();
 	}
 }

@@ -1,51 +1,42 @@
-// The terms of a forecast: its faults, and what no manifest says of a program.
+// What no manifest says of a program, and is asked.
 
-/** The faults of a forecast, and what it calls them. */
-export const FAULTS = {
-	restart: 'A rollout',
-	broken: 'A rollout of a broken version',
-	fail: 'A replica that breaks',
-	quit: 'A replica that exits',
-	slow: 'A rollout of a slow version',
-	burst: 'A burst of requests',
-	scale: 'Scaling down',
-	delete: 'A deleted pod',
-};
-
-/** What a forecast calls the fault of a row. */
-export const labelOf = ({ fault, replicas }) => (fault === 'scale' ? `${FAULTS.scale} to ${replicas}` : FAULTS[fault]);
+import { MORE } from './program.js';
 
 /**
- * How long it takes to start, and to start slowly; how long its slowest answers take; how long it takes until whoever
- * sends requests has heard of a change (all in seconds); how many requests it has room for at once, unless the manifest
- * says so; what it does on SIGTERM; and how it breaks.
- * @typedef {{ start: number, slow: number, answer: number, news: number, most: number, term: string, breaks: string }} Settings
+ * How requests come; what it does on SIGTERM; how long it takes to start, and to start slowly; how long its slowest
+ * answers take; how it breaks; how many requests it has room for at once, and what it does beyond that; how many come at
+ * once in a burst; how long it takes until whoever routes requests has heard of a change. Times are in seconds.
+ * @typedef {{ requests: string, term: string, start: number, slow: number, answer: number, breaks: string, most: number,
+ *   beyond: string, burst: number, news: number }} Settings
  */
 
-/** Those of the component. @type {Settings} */
-export const COMPONENT = { start: 0, slow: 20, answer: 5, news: 1, most: 100, term: 'cuts', breaks: 'unhealthy' };
+/** How many clients ask for what is answered at once, and how many for the slowest answers. */
+export const CLIENTS = { quick: 4, slow: 9 };
 
-/** What a forecast assumes: most programs take a second to start. @type {Settings} */
-export const PROGRAM = { ...COMPONENT, start: 1 };
+/** How long a change takes to reach each route, in seconds: kube-proxy hears at once, most proxies reload. */
+const NEWS = { service: 0.3, kept: 0.3, proxy: 1 };
 
-/** How much longer the answers of a program take that has become slow, in seconds. */
-export const MORE = 10;
-
-/** How long a moment of the picture is, in milliseconds. */
-export const MOMENT = 500;
-
-/** What is asked of a program: a number between two others, or one of several answers. */
+/** What is asked: a number between two others, or one of several answers. The first three decide most. */
 export const QUESTIONS = [
-	{ name: 'start', text: 'How many seconds does it take to start?', least: 0, most: 600 },
-	{ name: 'slow', text: 'And when it starts slowly, as on a busy node?', least: 0, most: 600 },
-	{ name: 'answer', text: 'How many seconds do its slowest answers take?', least: 0, most: 60 },
-	{ name: 'news', text: 'How many seconds does it take until every proxy knows that a pod has come or gone?', least: 0, most: 60 },
-	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000 },
+	{
+		name: 'requests',
+		text: 'How do requests come?',
+		options: {
+			service: 'through a Service alone, a new connection for each',
+			proxy: 'through a proxy, such as an ingress or a gateway',
+			kept: 'through a Service, over connections that clients keep (pools, HTTP/2, gRPC)',
+		},
+		usual: 'service',
+	},
 	{
 		name: 'term',
 		text: 'What does it do on SIGTERM?',
-		options: { cuts: 'ends at once, and cuts requests in flight', finishes: 'refuses new requests, and finishes those in flight', ignores: 'ignores it' },
+		options: { finishes: 'refuses new requests, and finishes those in flight', cuts: 'ends at once, and cuts requests in flight', ignores: 'ignores it' },
+		usual: 'finishes',
 	},
+	{ name: 'start', text: 'How many seconds does it take to start?', least: 0, most: 3600, usual: 1 },
+	{ name: 'slow', text: '… and on a busy node?', least: 0, most: 3600, usual: 20 },
+	{ name: 'answer', text: 'How many seconds do its slowest answers take?', least: 0, most: 60, usual: 1 },
 	{
 		name: 'breaks',
 		text: 'How does it break?',
@@ -56,24 +47,35 @@ export const QUESTIONS = [
 			exits: 'it exits',
 			slow: `it is slow: each answer takes ${MORE} s longer`,
 		},
+		usual: 'unhealthy',
 	},
+	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000, usual: 100 },
+	{
+		name: 'beyond',
+		text: 'What does it do with more?',
+		options: { queues: 'it queues them', 503: 'it answers 503', 500: 'it answers 500' },
+		usual: 'queues',
+	},
+	{ name: 'burst', text: 'How many requests come at once in a burst?', least: 1, most: 10_000, usual: 2 * (CLIENTS.quick + CLIENTS.slow) },
+	{ name: 'news', text: 'How many seconds does it take until kube-proxy, or your proxy, knows that a pod has come or gone?', least: 0, most: 600 },
 ];
 
 /**
  * Settings from answers in text. Throws which of them makes no sense.
  * @param {Record<string, any>} answers by the names of the questions
- * @param {Settings} defaults
+ * @param {Partial<Settings>} [defaults] where they differ from what is usual
+ * @returns {Settings}
  */
-export function programOf(answers, defaults) {
-	const entries = QUESTIONS.filter(({ name }) => (answers[name] ?? '') !== '').map(({ name, options, least = 0, most = 0 }) => {
-		const answer = answers[name];
-		if (options) {
-			if (!Object.hasOwn(options, answer)) throw new Error(`${name}: ${answer} is none of ${Object.keys(options).join(', ')}`);
-			return [name, answer];
-		}
+export function settingsOf(answers, defaults = {}) {
+	const read = ({ name, options, least = 0, most = 0, usual }) => {
+		const answer = answers[name] ?? '';
+		if (answer === '') return defaults[name] ?? usual;
+		if (options && !Object.hasOwn(options, answer)) throw new Error(`${name}: ${answer} is none of ${Object.keys(options).join(', ')}`);
+		if (options) return String(answer);
 		const value = Number(answer);
 		if (!(value >= least && value <= most)) throw new Error(`${name}: ${answer} is not a number from ${least} to ${most}`);
-		return [name, value];
-	});
-	return { ...defaults, ...Object.fromEntries(entries) };
+		return value;
+	};
+	const settings = Object.fromEntries(QUESTIONS.map((question) => [question.name, read(question)]));
+	return /** @type {any} */ ({ ...settings, news: settings.news ?? NEWS[settings.requests] });
 }

@@ -1,0 +1,64 @@
+// A forecast in words.
+
+import { FAULTS, labelOf } from './faults.js';
+import { sumOf } from './forecast.js';
+import { flow } from './patch.js';
+
+const number = new Intl.NumberFormat('en');
+
+/** What a row hurts, in words that follow its label. */
+export function describeHarm(row) {
+	const { fault, sent, lost, bad } = row;
+	const said = FAULTS[fault].says?.(row);
+	const parts = said ? [said] : [];
+	if (lost) parts.push(`loses ${number.format(lost)} of ${number.format(sent)} requests`);
+	if (bad) parts.push(`gets ${number.format(bad)} of ${number.format(sent)} answers wrong`);
+	return parts.join(', and ') || 'costs nothing';
+}
+
+/** Why requests were lost, in words: the causes that were counted. */
+const CAUSES = {
+	cut: (n) => `${n} cut in flight`,
+	refused: (n) => `${n} sent to a pod where nothing was listening`,
+	none: (n) => `${n} while no pod was ready`,
+	error: (n) => `${n} answered with an error`,
+	late: (n) => `${n} never answered`,
+};
+const describeCauses = ({ causes }) =>
+	Object.entries(causes)
+		.sort(([, one], [, other]) => other - one)
+		.map(([cause, amount]) => CAUSES[cause](number.format(amount)))
+		.join(', ');
+
+/** What a patch sets, a field of the spec or of a container a time; nulls, which only remove, are left out. */
+function changesOf(value, key = '') {
+	if (Array.isArray(value)) return value.flatMap(({ name, ...item }) => changesOf(item));
+	if (['', 'spec', 'template', 'containers', 'initContainers'].includes(key)) return Object.entries(value).flatMap(([key, it]) => changesOf(it, key));
+	const without = (it) =>
+		it === null || typeof it !== 'object'
+			? it
+			: Object.fromEntries(
+					Object.entries(it)
+						.filter(([, value]) => value !== null)
+						.map(([name, value]) => [name, without(value)]),
+				);
+	return [`\`${key}: ${flow(without(value))}\``];
+}
+
+/** What hurt most with the middle seed, or with another if that shows nothing. */
+const list = (items) => new Intl.ListFormat('en').format(items);
+
+/**
+ * A finding in a few sentences.
+ * @param {import('./search.js').Finding} finding
+ */
+export function describe({ why, patch, before, after, also }) {
+	const causes = describeCauses(before);
+	const said = [`${labelOf(before)} ${describeHarm(before)}: ${why}${causes ? ` (${causes})` : ''}.`];
+	if (also.length) said.push(`${also.length === 1 ? 'This has' : 'These have'} the same reason: ${list(also.map((row) => labelOf(row).toLowerCase()))}.`);
+	const needs = JSON.stringify(patch).includes('"sleep":{') ? ' (`sleep` needs Kubernetes 1.30)' : '';
+	said.push(`Set ${list(changesOf(patch))}${needs}.`);
+	const longer = before.ready && after.ready > before.ready + 3 ? `, and takes ${after.ready.toFixed(0)} s instead of ${before.ready.toFixed(0)} s` : '';
+	said.push(`With it, ${labelOf(after).toLowerCase()} ${sumOf(after) ? describeHarm(after) : 'costs nothing'}${longer}.`);
+	return said.join(' ');
+}

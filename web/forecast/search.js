@@ -1,0 +1,141 @@
+// Looks for changes of a manifest that help: each is tried alone, and in the end all of them together.
+
+import { forecast, forecastFault, sumOf } from './forecast.js';
+import { withPatch } from './manifest.js';
+import { merge } from './patch.js';
+import { REMEDIES } from './remedies.js';
+import { deploymentOf } from './run.js';
+
+/** The most findings. */
+const MOST = 5;
+
+/**
+ * A change that was tried: what it changes and why, its patch, and the summaries of the fault before and after it; and
+ * those of other faults that it takes the harm from.
+ * @typedef {{ field: string, lesson: string, why: string, patch: any, before: import('./forecast.js').Summary,
+ *   after: import('./forecast.js').Summary, also: import('./forecast.js').Summary[] }} Finding
+ *
+ * What is forecast, and what reads its manifest.
+ * @typedef {import('./manifest.js').Manifest & { settings: import('./questions.js').Settings }} Subject
+ */
+
+/** Whether a change is better with each seed, and by half at least in all. */
+const isBetter = (before, after) =>
+	before.harms.every((harm, index) => after.harms[index] <= harm && (harm === 0 || after.harms[index] < harm)) && sumOf(after) <= sumOf(before) / 2;
+
+/** Whether a change makes a fault worse: that may not be chance. */
+const isWorse = (before, after) => middleOf(after) > Math.max(...before.harms);
+const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harms.length >> 1];
+
+export class Search {
+	#subject;
+	#seeds;
+	#pool;
+
+	/**
+	 * @param {Subject} subject
+	 * @param {number[]} seeds
+	 * @param {import('./pool.js').Pool} pool
+	 */
+	constructor(subject, seeds, pool) {
+		this.#subject = subject;
+		this.#seeds = seeds;
+		this.#pool = pool;
+	}
+
+	/**
+	 * Tries what may be changed for the faults that hurt, the worst first, and tells each finding as soon as there is one.
+	 * @param {import('./forecast.js').Summary[]} summaries of a forecast
+	 * @param {(finding: Finding) => void} [tell]
+	 * @returns {Promise<{ findings: Finding[], patch: any, after: import('./forecast.js').Summary[], rest: string[], untried: string[] }>}
+	 *   the findings, all of their patches in one, the forecast with it, the faults that still hurt, and those that
+	 *   nothing was tried for
+	 */
+	async run(summaries, tell = () => {}) {
+		const found = [];
+		const untried = [];
+		const hurting = summaries.filter((it) => sumOf(it) > 0).sort((one, other) => sumOf(other) - sumOf(one));
+		for (const before of hurting) {
+			let now = found.length ? await this.#try(patchOf(found), before.fault) : before;
+			while (now && sumOf(now) > 0 && found.length < MOST) {
+				const finding = await this.#improve(found, now);
+				if (!finding) break;
+				found.push(finding);
+				tell(finding);
+				now = finding.after;
+			}
+			if (now && sumOf(now) > 0 && found.length === MOST) untried.push(before.fault);
+		}
+		const { findings, after } = await this.#together(summaries, found);
+		await Promise.all(findings.map((finding) => this.#spread(finding, hurting)));
+		const rest = after.filter((it) => sumOf(it) > 0 && !untried.includes(it.fault)).map(({ fault }) => fault);
+		return { findings, patch: patchOf(findings), after, rest, untried };
+	}
+
+	/** What a fault costs with a patch, with some of the seeds; nothing, if an API server would refuse the patch. */
+	async #try(patch, fault, seeds = this.#seeds) {
+		try {
+			return await forecastFault({ ...withPatch(this.#subject, patch), settings: this.#subject.settings }, fault, seeds, this.#pool);
+		} catch {
+			return undefined;
+		}
+	}
+
+	/** The change that helps most against what hurts now, with all that was found before. */
+	async #improve(found, before) {
+		const patch = patchOf(found);
+		const { objects, main, original, traits } = withPatch(this.#subject, patch);
+		const { spec } = deploymentOf(objects);
+		const container = (containers) => containers.find(({ name }) => name === main);
+		const { containers, initContainers = [] } = original.spec.template.spec;
+		const { settings } = this.#subject;
+		const it = { row: before, spec, container: container(spec.template.spec.containers), original: container([...containers, ...initContainers]), settings, traits };
+		const worst = before.harms.indexOf(Math.max(...before.harms));
+		const tries = REMEDIES.map(async (remedy) => {
+			const { faults, seen = () => true } = remedy;
+			const change = faults.includes(before.fault) && seen(before) && remedy.patch(it);
+			if (!change) return undefined;
+			const whole = merge(patch, { spec: change });
+			// Most changes do not help, which one seed shows.
+			const first = await this.#try(whole, before.fault, [this.#seeds[worst]]);
+			if (!first || sumOf(first) > before.harms[worst] / 2) return undefined;
+			const after = await this.#try(whole, before.fault);
+			return after && isBetter(before, after) ? { ...remedy, patch: { spec: change }, before, after, also: [] } : undefined;
+		});
+		const better = (await Promise.all(tries)).filter((finding) => finding !== undefined);
+		return better.sort((one, other) => sumOf(one.after) - sumOf(other.after))[0];
+	}
+
+	/** All faults with all changes in one patch, without those that make any fault worse. */
+	async #together(summaries, found) {
+		let findings = found;
+		for (;;) {
+			if (!findings.length) return { findings, after: summaries };
+			const subject = { ...withPatch(this.#subject, patchOf(findings)), settings: this.#subject.settings };
+			const after = await forecast(subject, this.#subject.faults, this.#seeds, this.#pool);
+			const worse = summaries.find((before) => after.some((it) => it.fault === before.fault && isWorse(before, it)));
+			if (!worse) return { findings, after };
+			findings = await this.#without(findings, worse);
+		}
+	}
+
+	/** The findings without the one that makes a fault worse: the last, if it is not one alone. */
+	async #without(findings, worse) {
+		for (const finding of findings.toReversed()) {
+			const others = findings.filter((it) => it !== finding);
+			const after = others.length ? await this.#try(patchOf(others), worse.fault) : worse;
+			if (after && !isWorse(worse, after)) return others;
+		}
+		return findings.slice(0, -1);
+	}
+
+	/** Notes which other faults a change alone takes the harm from. */
+	async #spread(finding, hurting) {
+		const others = hurting.filter(({ fault }) => fault !== finding.before.fault);
+		const tried = await Promise.all(others.map((before) => this.#try(finding.patch, before.fault)));
+		finding.also = others.filter((before, index) => tried[index] && isBetter(before, tried[index]) && sumOf(tried[index]) === 0);
+	}
+}
+
+/** The patches of findings in one. */
+const patchOf = (findings) => findings.reduce((patch, finding) => merge(patch, finding.patch), {});
