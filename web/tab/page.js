@@ -1,11 +1,13 @@
 // The page: it sends commands to the cluster, which is in the service worker, and shows what that tells.
 
-import { FAULTS, labelOf } from '../forecast/faults.js';
+import { labelOf } from '../forecast/faults.js';
 import { $, write } from './dom.js';
 import { forget, showLessons, tellLessons } from './lessons-view.js';
 import { Picture } from './picture.js';
 import { showTables } from './tables.js';
 
+/** The faults that are nothing without /wait. */
+const CROWDS = ['burst', 'flood'];
 const picture = new Picture($('figure'));
 
 let state; // what the worker said last
@@ -24,7 +26,7 @@ $('#restart').onclick = () => post({ isFresh: true });
 /** Sends what a lesson injects; returns what to say until it is told what has come of it. */
 function inject({ id, patch, settings, fault, replicas }) {
 	if (state.busy) return 'A fault is already in progress. Wait for the cluster to heal, or start over.';
-	if (!state.canWait && FAULTS[fault].needsWait) return 'This needs /wait, which does not work in this browser.';
+	if (!state.canWait && CROWDS.includes(fault)) return 'This needs /wait, which does not work in this browser.';
 	post({ lesson: id, patch, settings, fault, replicas });
 	return 'Starting…';
 }
