@@ -5,6 +5,8 @@
 const ENDS = /^(stop|quit|shutdown|graceful-stop|terminate|halt|quitquitquit|stop-server)$/i;
 const ASKS_TO_END = /(shutdown|quit|terminate|\bstop)/i;
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 };
+/** As much of a script is read, in characters. */
+const LONGEST = 2000;
 /** Why a hook sleeps for nothing, and what does the same without the words of the command. @type {Record<string, [string, string[]]>} */
 const WHY = {
 	none: ['does not sleep', ['true']],
@@ -23,7 +25,10 @@ const basename = (word) => word.replace(/^.*[/\\]/, '').replace(/\.exe$/i, '');
  */
 function commandsOf(script) {
 	const commands = [{ operator: '', words: /** @type {string[]} */ ([]) }];
-	const plain = script.replace(/(^|\s)#.*/g, '').replace(/\d?>{1,2}\s*(&\d|[\w./-]+)/g, ' ');
+	const plain = script
+		.slice(0, LONGEST)
+		.replace(/(^|\s)#.*/g, '')
+		.replace(/\d?>{1,2}\s*(&\d|[\w./-]+)/g, ' ');
 	for (const [, operator, word] of plain.matchAll(/(&&|\|\||[;&|\n])|((?:"(?:[^"\\]|\\.)*"|'[^']*'|\$\([^)]*\)|\$\{[^}]*\}|\\.|[^\s;&|"'])+)/g)) {
 		if (operator) commands.push({ operator, words: [] });
 		else commands.at(-1)?.words.push(word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g, (_, a = '', b = '', c = '') => a + b + c));

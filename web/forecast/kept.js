@@ -1,105 +1,50 @@
-// What may be shared of a manifest: the fields that are read, and no others.
+// What may be shared of a manifest: the fields that a forecast depends on, and no others.
 
 import { preStopOf } from './hook.js';
-import { defined } from './model.js';
+import { SCHEMA } from './schema.js';
 import { PROBES } from './shape.js';
 
-/** Some fields of an object, if there is one. */
-const pick = (object, ...fields) => object && defined(Object.fromEntries(fields.map((field) => [field, object[field]])));
-const all = (list, of) => list?.map(of);
-
-function probeOf(probe) {
-	if (!probe) return undefined;
-	const { httpGet, tcpSocket, exec, grpc, ...times } = probe;
-	return defined({
-		httpGet: pick(httpGet, 'path', 'port', 'scheme'),
-		tcpSocket: pick(tcpSocket, 'port'),
-		grpc: pick(grpc, 'port'),
-		exec: exec && { command: ['true'] },
-		...times,
-	});
+/** Of a value of a type, what is read. */
+function readOf(type, value) {
+	if (type.endsWith('[]')) return value.map((it) => readOf(type.slice(0, -2), it));
+	const fields = SCHEMA[type];
+	if (!fields) return value;
+	const read = Object.entries(value).filter(([key]) => fields.get(key)?.isRead);
+	return Object.fromEntries(read.map(([key, it]) => [key, readOf(fields.get(key)?.type ?? 'any', it)]));
 }
 
-function hookOf(hook, grace) {
-	const { sleep, httpGet, tcpSocket } = hook;
-	return defined({
-		sleep,
-		httpGet: pick(httpGet, 'port'),
-		tcpSocket: pick(tcpSocket, 'port'),
-		exec: hook.exec && { command: preStopOf(hook, grace).command },
-	});
+/** A container whose commands say what is read of them, in words that are known here. */
+function containerOf(container, grace) {
+	const handlers = PROBES.filter((kind) => container[kind]?.exec).map((kind) => [kind, { ...container[kind], exec: { command: ['true'] } }]);
+	const { preStop } = container.lifecycle ?? {};
+	const hook = preStop?.exec && { lifecycle: { preStop: { exec: { command: preStopOf(preStop, grace).command } } } };
+	return { ...container, ...Object.fromEntries(handlers), ...hook };
 }
 
-function containerOf({ name, image, ports, lifecycle, restartPolicy, ...container }, grace) {
-	return defined({
-		name,
-		image,
-		restartPolicy,
-		ports: all(ports, (port) => pick(port, 'name', 'containerPort', 'hostPort', 'protocol')),
-		...Object.fromEntries(PROBES.map((kind) => [kind, probeOf(container[kind])])),
-		lifecycle: lifecycle?.preStop && { preStop: hookOf(lifecycle.preStop, grace) },
-	});
+/** A Deployment of which every field that is read may be shared. */
+function deploymentOf({ spec, ...deployment }) {
+	const { containers, initContainers = [], volumes = [], ...pod } = readOf('PodSpec', spec.template.spec);
+	const share = (list) => list.map((it) => containerOf(it, pod.terminationGracePeriodSeconds ?? 30));
+	const held = volumes.filter((volume) => Object.keys(volume).length > 1);
+	const lists = { ...(initContainers.length && { initContainers: share(initContainers) }), ...(held.length && { volumes: held }) };
+	return { ...deployment, spec: { ...spec, template: { ...spec.template, spec: { ...pod, containers: share(containers), ...lists } } } };
 }
-
-function podOf({ containers, initContainers, affinity, hostNetwork, volumes = [], topologySpreadConstraints, terminationGracePeriodSeconds }) {
-	const sidecars = initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always');
-	const required = affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-	const { terminationGracePeriodSeconds: grace = 30 } = { terminationGracePeriodSeconds };
-	const held = volumes.filter((volume) => !volume.secret && !volume.configMap && !volume.projected && !volume.hostPath && !volume.emptyDir);
-	return defined({
-		terminationGracePeriodSeconds,
-		hostNetwork,
-		affinity: required && { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
-		topologySpreadConstraints,
-		containers: all(containers, (it) => containerOf(it, grace)),
-		initContainers: sidecars?.length ? all(sidecars, (it) => containerOf(it, grace)) : undefined,
-		volumes: held.length ? held : undefined,
-	});
-}
-
-/** The route, as far as it says that there is one. */
-const routeOf = ({ apiVersion, kind, metadata }, service, namespace) => ({
-	apiVersion,
-	kind,
-	metadata: defined({ name: typeof metadata?.name === 'string' ? metadata.name : 'route', namespace }),
-	spec: { name: service?.metadata.name },
-});
 
 /**
- * The objects of a manifest of the same model.
+ * The objects of a manifest that has the same forecast.
  * @param {any} deployment as its type says
- * @param {any} beside what stands beside it
+ * @param {{ service?: any, scaler?: any, disruptions?: any, claimed: any[], route?: any }} beside what stands beside it
  * @returns {any[]}
  */
-export function keptOf({ metadata, spec }, { service, route, autoscaler, budget, claimed }) {
-	const { namespace } = metadata;
-	const named = (name) => defined({ name, namespace });
-	const { labels } = spec.template.metadata;
-	const { kind: scaler = '', name: scalerName, min, max } = autoscaler ?? {};
-	const limits = scaler === 'ScaledObject' ? { minReplicaCount: min, maxReplicaCount: max } : { minReplicas: min, maxReplicas: max };
-	const fields = ['type', 'clusterIP', 'selector', 'sessionAffinity', 'externalTrafficPolicy', 'publishNotReadyAddresses'];
-	const ports = all(service?.spec.ports, (port) => pick(port, 'name', 'appProtocol', 'port', 'targetPort'));
-	return JSON.parse(
-		JSON.stringify([
-			{
-				apiVersion: 'apps/v1',
-				kind: 'Deployment',
-				metadata: named(metadata.name),
-				spec: {
-					...pick(spec, 'replicas', 'minReadySeconds', 'progressDeadlineSeconds', 'selector', 'strategy'),
-					template: { metadata: { labels }, spec: podOf(spec.template.spec) },
-				},
-			},
-			service && { apiVersion: 'v1', kind: 'Service', metadata: named(service.metadata.name), spec: { ...pick(service.spec, ...fields), ports } },
-			route && routeOf(route, service, namespace),
-			autoscaler && { apiVersion: 'v1', kind: scaler, metadata: named(scalerName), spec: { scaleTargetRef: { name: metadata.name }, ...limits } },
-			budget && {
-				apiVersion: 'policy/v1',
-				kind: 'PodDisruptionBudget',
-				metadata: named(budget.name),
-				spec: { ...pick(budget, 'minAvailable', 'maxUnavailable'), selector: { matchLabels: labels } },
-			},
-			...claimed.map(({ name, modes }) => ({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: named(name), spec: { accessModes: modes } })),
-		]).replace(/,null(?=[,\]])/g, ''),
-	);
+export function keptOf(deployment, { service, scaler, disruptions, claimed, route }) {
+	const { namespace } = deployment.metadata;
+	const of = ({ apiVersion, kind, metadata: { name }, spec }) => ({
+		apiVersion,
+		kind,
+		metadata: { name, ...(namespace && { namespace }) },
+		spec: readOf(`${kind}Spec`, spec),
+	});
+	const kept = [deploymentOf(deployment), service, scaler, disruptions, ...claimed].filter(Boolean).map(of);
+	// Of a route, only that there is one matters.
+	return route ? [...kept, { apiVersion: 'v1', kind: route.kind, metadata: { name: 'route' }, spec: { name: service?.metadata.name ?? 'any' } }] : kept;
 }

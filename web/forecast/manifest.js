@@ -6,6 +6,7 @@ import { mainOf, objectsOf, runningOf } from './model.js';
 import { besides } from './neighbours.js';
 import { notesOf } from './notes.js';
 import { parse, refuse, say } from './parse.js';
+import { merge } from './patch.js';
 import { checkDeployment } from './rules.js';
 import { PROBES, shaped } from './shape.js';
 import { claimsOf, traitsOf } from './traits.js';
@@ -21,9 +22,9 @@ const SEEN = 5;
  * namespace only if the manifest says it. `objects`: the Deployment and its Service, as modelled. `main`: the name of the
  * container that serves users. `original`: the Deployment as it was. `notes`: sentences on what is not modelled, or taken
  * for something else. `route`: how requests come: by a Service alone, a proxy, or connections that clients keep.
- * `kept`: the objects of which `modelText` is made.
+ * `kept`: the objects of which `modelText` is made; `others`: what stands beside the Deployment.
  * @typedef {{ text: string, names: string[], name: string, namespace?: string, objects: any[], main: string, original: any,
- *   notes: string[], route: 'service' | 'proxy' | 'kept', traits: import('./traits.js').Traits, kept: any[] }} Manifest
+ *   notes: string[], route: 'service' | 'proxy' | 'kept', traits: import('./traits.js').Traits, kept: any[], others: any[] }} Manifest
  */
 
 /** How many replicas are forecast. */
@@ -71,7 +72,7 @@ function forecastOf(original, others) {
 		notes: notesOf(deployment, beside, traits, replicas, unknown),
 		route: /** @type {Manifest['route']} */ (routeOf(beside, runningOf(pod))),
 		traits,
-		kept: keptOf({ metadata: { ...metadata, name }, spec }, beside),
+		kept: keptOf({ ...deployment, metadata: { ...metadata, name } }, beside),
 	};
 }
 
@@ -114,12 +115,20 @@ export function read(manifest, wanted) {
 		const { names, deployment, notes } = choose(deployments, wanted);
 		const others = objects.filter((it) => it !== deployment);
 		const found = forecastOf(deployment, others);
-		return { text, names, ...found, notes: [...notes, ...found.notes] };
+		return { text, names, others, ...found, notes: [...notes, ...found.notes] };
 	} catch (error) {
 		if (error instanceof RangeError) refuse('', 'it is nested too deeply');
-		throw new Error(error.message.split('\n', 1)[0], { cause: error });
+		if (error instanceof ReferenceError) refuse('', 'its aliases have no anchor, or stand for too much');
+		throw error;
 	}
 }
+
+/**
+ * A manifest with a patch of its Deployment. Throws what the API server would say of it.
+ * @param {Manifest} manifest
+ * @returns {Manifest}
+ */
+export const withPatch = (manifest, patch) => ({ ...manifest, ...forecastOf(merge(manifest.original, patch), manifest.others) });
 
 /**
  * A manifest of what is modelled, which `read` reads as the same, but for notes: without values of variables, Secrets,

@@ -96,7 +96,10 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		[plain.replace('image: shop', 'image: "{{ .Values.image }}"'), /containers\[0\]\.image: a template that was not rendered/],
 		[plain.replace('apps/v1', 'extensions/v1beta1'), /^apiVersion: "extensions\/v1beta1" has no Deployment; use apps\/v1$/],
 		[plain.replace('{ name: shop }', '{}'), /^metadata\.name: Required value/],
-		[plain.replace('matchLabels: { app: shop }', 'matchLabels: { app: other }'), /^spec\.template\.metadata\.labels: Invalid value: .*`selector` does not match template `labels`$/],
+		[
+			plain.replace('matchLabels: { app: shop }', 'matchLabels: { app: other }'),
+			/^spec\.template\.metadata\.labels: Invalid value: .*`selector` does not match template `labels`$/,
+		],
 		[plain.replace('selector: { matchLabels: { app: shop } }', ''), /^spec\.selector: Required value$/],
 		[plain.slice(0, plain.indexOf('containers:')), /^spec\.template\.spec\.containers: Required value$/],
 		[plain.replace('          image: shop', ''), /containers\[0\]\.image: Required value$/],
@@ -109,7 +112,10 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		[yaml('', '', 'replicas: 0'), /cannot serve any requests/],
 		[yaml('', '', 'paused: true'), /paused/],
 		[yaml('', '', 'strategy: { type: Canary }'), /^spec\.strategy\.type: Unsupported value: "Canary": supported values: "Recreate", "RollingUpdate"$/],
-		[yaml('', '', 'strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0% } }'), /maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0$/],
+		[
+			yaml('', '', 'strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0% } }'),
+			/maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0$/,
+		],
 		[yaml('', '', 'strategy: { rollingUpdate: { maxSurge: lots } }'), /maxSurge: Invalid value: "lots": a valid percent string/],
 		[yaml('readinessProbe: { periodSeconds: 3 }'), /readinessProbe: Required value: must specify a handler type$/],
 		[yaml('readinessProbe: { httpGet: { port: web } }'), /readinessProbe: no port of this container is called "web"$/],

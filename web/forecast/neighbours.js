@@ -1,14 +1,13 @@
 // What stands beside a Deployment in a manifest, and is about its pods: a Service, what sends it requests, an autoscaler,
 // a budget, claims.
 
-import { refuse, say } from './parse.js';
-import { checkLabels, checkPortName, checkSubdomain, invalid, selects, shaped } from './shape.js';
+import { IGNORED, refuse, say } from './parse.js';
+import { checkLabel, checkLabels, checkPortName, checkSubdomain, invalid, selects, shaped } from './shape.js';
 
 /** The kinds that lead requests from outside to a Service by way of a proxy. */
 const ROUTES = /^(Ingress|HTTPRoute|GRPCRoute|TLSRoute|TCPRoute|VirtualService|Route|IngressRoute|IngressRouteTCP|Mapping|HTTPProxy)$/;
-/** What can be left out without a word: it changes nothing that is forecast. */
-const QUIET =
-	/^(Deployment|Service|ConfigMap|Secret|SealedSecret|ExternalSecret|ServiceAccount|(Cluster)?Role(Binding)?|Namespace|CustomResourceDefinition|PersistentVolumeClaim|ServiceMonitor|PodMonitor|PrometheusRule|IngressClass|Gateway|Certificate|(Cluster)?Issuer|HorizontalPodAutoscaler|ScaledObject|PodDisruptionBudget)$/;
+/** The kinds that are read, or are named elsewhere. */
+const READ = /^(Deployment|Service|PersistentVolumeClaim|HorizontalPodAutoscaler|ScaledObject|PodDisruptionBudget)$/;
 
 /** What an object is, in a message. */
 export function called({ kind, metadata }) {
@@ -39,38 +38,42 @@ function serviceOf(services, labels) {
 	const service = services.find(({ spec: { selector = {} } }) => Object.keys(selector).length && selects({ matchLabels: selector }, labels));
 	if (!service) return undefined;
 	const path = called(service);
-	checkSubdomain(service.metadata.name ?? '', `${path}: metadata.name`);
 	checkLabels(service.spec.selector, `${path}: spec.selector`);
-	for (const [index, { port, targetPort }] of (service.spec.ports ?? []).entries()) {
+	const { ports = [] } = service.spec;
+	for (const [index, { name, port, targetPort = port }] of ports.entries()) {
 		const place = `${path}: spec.ports[${index}]`;
 		if (!(port >= 1 && port <= 65_535)) invalid(`${place}.port`, port, 'must be between 1 and 65535, inclusive');
 		if (typeof targetPort === 'string') checkPortName(targetPort, `${place}.targetPort`);
+		else if (!(targetPort >= 1 && targetPort <= 65_535)) invalid(`${place}.targetPort`, targetPort, 'must be between 1 and 65535, inclusive');
+		if (ports.length > 1 && !name) refuse(`${place}.name`, 'Required value');
+		if (name) checkLabel(name, `${place}.name`);
 	}
 	return service;
 }
 
-/** The autoscaler of a Deployment, as far as it says how many replicas there are. */
-function autoscalerOf(others, namespace, name) {
+/** What sets the number of replicas of a Deployment. */
+function scalerOf(others, namespace, name) {
 	const isOurs = ({ spec: { scaleTargetRef: { kind = 'Deployment', name: target = '' } = {} } }) => kind === 'Deployment' && target === name;
-	const [hpa] = neighbours(others, namespace, 'HorizontalPodAutoscaler').filter(isOurs);
-	const [keda] = neighbours(others, namespace, 'ScaledObject').filter(isOurs);
-	const { metadata, spec } = hpa ?? keda ?? {};
-	if (!spec) return undefined;
-	const { minReplicas: min = spec.minReplicaCount ?? (hpa ? 1 : 0), maxReplicas: max = spec.maxReplicaCount ?? 100 } = spec;
-	const path = `${called(hpa ?? keda)}: spec`;
-	if (min < 0) invalid(`${path}.minReplicas`, min, 'must be greater than or equal to 1');
-	if (max < Math.max(min, 1)) invalid(`${path}.maxReplicas`, max, 'must be greater than or equal to `minReplicas`');
-	return { kind: hpa ? hpa.kind : keda.kind, name: String(metadata.name ?? name), min, max };
+	return [...neighbours(others, namespace, 'HorizontalPodAutoscaler'), ...neighbours(others, namespace, 'ScaledObject')].find(isOurs);
 }
 
-/** What limits how many of some pods may be evicted at a time. */
-function budgetOf(others, namespace, labels) {
-	const budgets = neighbours(others, namespace, 'PodDisruptionBudget');
-	const budget = budgets.find(({ spec: { selector } }) => selector && selects(selector, labels));
-	if (!budget) return undefined;
-	const { minAvailable, maxUnavailable } = budget.spec;
-	if (minAvailable !== undefined && maxUnavailable !== undefined) refuse(`${called(budget)}: spec`, 'minAvailable and maxUnavailable cannot be both set');
-	return { name: String(budget.metadata.name ?? ''), ...(minAvailable === undefined ? { maxUnavailable: maxUnavailable ?? 1 } : { minAvailable }) };
+/** How many replicas an autoscaler allows. */
+function autoscalerOf(scaler) {
+	const { kind, metadata, spec } = scaler;
+	const { minReplicas, maxReplicas, minReplicaCount = 0, maxReplicaCount = 100 } = spec;
+	const [min, max] = kind === 'ScaledObject' ? [minReplicaCount, maxReplicaCount] : [minReplicas ?? 1, maxReplicas];
+	const path = `${called(scaler)}: spec`;
+	if (min < 0) invalid(`${path}.minReplicas`, min, 'must be greater than or equal to 1');
+	if (max === undefined) refuse(`${path}.maxReplicas`, 'Required value');
+	if (max < Math.max(min, 1)) invalid(`${path}.maxReplicas`, max, 'must be greater than or equal to `minReplicas`');
+	return { kind, name: metadata.name ?? '', min, max };
+}
+
+/** How many of some pods may be evicted at a time. */
+function budgetOf(disruptions) {
+	const { minAvailable, maxUnavailable } = disruptions.spec;
+	if (minAvailable !== undefined && maxUnavailable !== undefined) refuse(`${called(disruptions)}: spec`, 'minAvailable and maxUnavailable cannot be both set');
+	return { name: disruptions.metadata.name ?? '', ...(minAvailable === undefined ? { maxUnavailable: maxUnavailable ?? 1 } : { minAvailable }) };
 }
 
 /**
@@ -81,17 +84,21 @@ function budgetOf(others, namespace, labels) {
 export function besides(others, { name, namespace, labels, claims }) {
 	const services = neighbours(others, namespace, 'Service');
 	const service = serviceOf(services, labels);
+	const scaler = scalerOf(others, namespace, name);
+	const disruptions = neighbours(others, namespace, 'PodDisruptionBudget').find(({ spec: { selector } }) => selector && selects(selector, labels));
+	for (const it of [service, scaler, disruptions]) if (it) checkSubdomain(it.metadata.name ?? '', `${called(it)}: metadata.name`);
 	const routes = others.filter(({ kind }) => typeof kind === 'string' && ROUTES.test(kind));
 	const leading = routes.filter((route) => !service || leadsTo(route.spec, service.metadata.name));
-	const claimed = neighbours(others, namespace, 'PersistentVolumeClaim').filter(({ metadata }) => claims.includes(metadata.name ?? ''));
-	const rest = others.filter((it) => it.kind && !leading.includes(it) && !(typeof it.kind === 'string' && QUIET.test(it.kind)));
+	const rest = others.filter((it) => it.kind && !leading.includes(it) && !READ.test(it.kind) && !IGNORED.test(it.kind));
 	return {
 		service,
 		hasServices: services.length > 0,
 		route: leading[0],
-		autoscaler: autoscalerOf(others, namespace, name),
-		budget: budgetOf(others, namespace, labels),
-		claimed: claimed.map(({ metadata, spec }) => ({ name: metadata.name, modes: spec.accessModes ?? [] })),
+		scaler,
+		autoscaler: scaler && autoscalerOf(scaler),
+		disruptions,
+		budget: disruptions && budgetOf(disruptions),
+		claimed: neighbours(others, namespace, 'PersistentVolumeClaim').filter(({ metadata }) => claims.includes(metadata.name)),
 		rest: rest.map(called),
 	};
 }

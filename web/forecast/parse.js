@@ -1,9 +1,11 @@
 // From a text, as people paste it, to the objects that it holds.
 
-import { parseDocument } from 'yaml';
+import { parseDocument, visit } from 'yaml';
 
 /** The longest manifest, in bytes. */
-const LONGEST = 10_000_000;
+export const LONGEST = 10_000_000;
+/** The most that aliases may stand for, in places. */
+const MOST = 10_000;
 
 /**
  * As kubectl reads YAML: version 1.1, in which `yes` is true, but no times and no sets. A key that is a collection, as an
@@ -12,15 +14,19 @@ const LONGEST = 10_000_000;
  */
 const AS_KUBECTL = {
 	version: '1.1',
+	uniqueKeys: false, // checked below, since the parser takes long for it: it compares each key with each other
 	logLevel: 'error',
 	customTags: (tags) => tags.filter((it) => typeof it === 'string' || (it.format !== 'TIME' && !/(timestamp|set|omap|pairs|binary)$/.test(it.tag))),
 };
 
 const TEMPLATE = 'a template that was not rendered (helm template does that)';
+/** Kinds that change nothing that is forecast. They are not even parsed, as some are large and some are secret. */
+export const IGNORED =
+	/^(ConfigMap|Secret|SealedSecret|ExternalSecret|ServiceAccount|(Cluster)?Role(Binding)?|Namespace|CustomResourceDefinition|ServiceMonitor|PodMonitor|PrometheusRule|IngressClass|Gateway|Certificate|(Cluster)?Issuer)$/;
 /** A key that was `{{ … }}`. */
 const IN_BRACES = /^\{.*\}$/s;
-/** Whether a text has what Helm, GitHub, Jinja or ERB would replace. */
-const hasTemplate = (text) => /\{\{|\{%|<%/.test(text);
+/** What Helm, GitHub, Jinja or ERB would replace. */
+const TEMPLATED = /\{\{|\{%|<%/;
 
 /** Control characters, and those that reorder or break a line: JSON leaves most of them as they are. */
 const UNSAFE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -37,7 +43,7 @@ export function say(value) {
 
 /** What is wrong with a manifest: `what` it is, at a `path`; or that it is a template. @returns {never} */
 export function refuse(path, what, value = undefined) {
-	const isTemplate = typeof value === 'string' ? hasTemplate(value) : Object.keys(value ?? {}).some((key) => IN_BRACES.test(key));
+	const isTemplate = typeof value === 'string' ? TEMPLATED.test(value) : Object.keys(value ?? {}).some((key) => IN_BRACES.test(key));
 	throw new Error(`${path ? `${path}: ` : ''}${isTemplate ? TEMPLATE : what}`);
 }
 
@@ -58,7 +64,7 @@ function decode(bytes) {
  */
 function unwrapped(text) {
 	let lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-	lines = lines.map((line) => (/^\s*(\S*@\S*|PS .*)?[$❯>]( \S.*)?$/.test(line) && !/^\s*>/.test(line) ? '' : line));
+	lines = lines.map((line) => (/^\s*(\$|❯|[\w.-]{1,60}@\S{1,80}[$#%]|PS \S{0,80}>)(\s|$)/.test(line) ? '' : line));
 	const fence = /^(\s*)(```|~~~)/.exec(lines.find((line) => line.trim()) ?? '');
 	if (fence) {
 		let isInside = false;
@@ -81,15 +87,29 @@ function documentsOf(lines) {
 
 /** What one document holds. Throws what is wrong with it, and on which line. */
 function contentOf({ text, start }) {
+	const [, kind] = /^kind: *["']?(\w+)["']? *$/m.exec(text) ?? [];
+	if (kind && IGNORED.test(kind)) return { kind };
 	if (text.split('\n').every((line) => /^\s*($|#|%|---\s*(#|$)|\.\.\.)/.test(line))) return undefined;
-	const document = parseDocument(text.replace(/^\.\.\.(?=\s|$)/, ''), AS_KUBECTL);
+	const lineAt = (offset) => text.slice(0, offset).split('\n').length;
+	const document = parseDocument(text.replace(/^\.\.\.(?=\s|$)/, '   '), AS_KUBECTL);
 	const [error] = document.errors;
 	if (error) {
-		const template = text.split('\n').findIndex(hasTemplate);
-		const line = template < 0 ? (error.linePos?.[0].line ?? 1) - 1 : template;
-		refuse(`line ${start + line + 1}`, template < 0 ? error.message.split(/ at line |[:,]?\n/, 1)[0] : TEMPLATE);
+		const template = text.search(TEMPLATED);
+		const line = start + lineAt(template < 0 ? error.pos[0] : template);
+		if (/call stack/.test(error.message)) throw new RangeError();
+		refuse(`line ${line}`, template < 0 ? error.message.split(/ at line |[:,]?\n/, 1)[0] : TEMPLATE);
 	}
-	return cleaned(document.toJS());
+	visit(document, {
+		Map(_, { items }) {
+			const keys = new Set();
+			for (const { key } of items) {
+				const name = String(key);
+				if (keys.has(name) && name !== '<<') refuse(`line ${start + lineAt(/** @type {any} */ (key).range[0])}`, `the key ${say(name)} is there twice`);
+				keys.add(name);
+			}
+		},
+	});
+	return cleaned(document.toJS({ maxAliasCount: MOST }));
 }
 
 /** A value without what Kubernetes takes for nothing: nulls, in objects and lists. */

@@ -25,25 +25,29 @@ const isObject = (value) => value !== null && typeof value === 'object' && !Arra
  * @param {any} target
  * @param {any} patch
  * @param {string} [field] the name of the field that has the value
+ * @param {boolean} [isPatch] whether `target` is a patch itself, in which null has to stay
  */
-export function merge(target, patch, field = '') {
+export function merge(target, patch, field = '', isPatch = false) {
 	const key = MERGE_KEYS[field];
 	if (Array.isArray(patch) && key) {
 		const merged = Array.isArray(target) ? [...target] : [];
 		for (const item of patch) {
 			const index = merged.findIndex((it) => it?.[key] === item?.[key]);
-			merged.splice(index < 0 ? merged.length : index, 1, merge(merged[index], item));
+			merged.splice(index < 0 ? merged.length : index, 1, merge(merged[index], item, '', isPatch));
 		}
 		return merged;
 	}
 	if (!isObject(patch)) return patch;
 	const merged = isObject(target) ? { ...target } : {};
 	for (const [name, value] of Object.entries(patch)) {
-		if (value === null) delete merged[name];
-		else merged[name] = merge(merged[name], value, name);
+		if (value === null && !isPatch) delete merged[name];
+		else merged[name] = merge(merged[name], value, name, isPatch);
 	}
 	return merged;
 }
+
+/** Patches in one. */
+export const compose = (...patches) => patches.reduce((whole, patch) => merge(whole, patch, '', true), {});
 
 /** A value in YAML, as any version of it is read. Only texts that cannot be taken for anything else stand without quotes. */
 function yaml(value, isFlow) {

@@ -115,6 +115,15 @@ function checkPod(pod, path) {
 		const odd = isPlain && ['lifecycle', ...PROBES].find((field) => container[field]);
 		if (odd) refuse(`${place}.${odd}`, 'Forbidden: may not be set for init containers without restartPolicy=Always');
 	}
+	for (const [index, { name, persistentVolumeClaim: claim }] of volumes.entries()) {
+		checkLabel(required(name, `${path}.volumes[${index}].name`), `${path}.volumes[${index}].name`);
+		const place = `${path}.volumes[${index}].persistentVolumeClaim.claimName`;
+		if (claim) checkSubdomain(required(claim.claimName, place), place);
+	}
+	for (const [index, { topologyKey }] of (pod.topologySpreadConstraints ?? []).entries()) {
+		const place = `${path}.topologySpreadConstraints[${index}].topologyKey`;
+		checkLabels({ [required(topologyKey, place)]: '' }, place);
+	}
 	unique(
 		all.map(({ container }) => container.name),
 		(index) => `${all[index].place}.name`,

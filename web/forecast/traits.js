@@ -30,7 +30,7 @@ export const claimsOf = ({ volumes = [] }) => volumes.flatMap(({ persistentVolum
 
 /** Why no second pod may mount a volume of the first. */
 function heldOf(pod, claimed, isSingle) {
-	const modes = new Map(claimed.map(({ name, modes }) => [name, modes]));
+	const modes = new Map(claimed.map(({ metadata, spec }) => [metadata.name, spec.accessModes ?? []]));
 	for (const name of claimsOf(pod)) {
 		const known = modes.get(name);
 		if (known?.includes('ReadWriteMany') || known?.includes('ReadOnlyMany')) continue;
