@@ -1,19 +1,18 @@
 // Reads manifests as people have them: takes a Deployment and what stands beside it, and says what is not modelled.
 
-import { stringify } from 'yaml';
 import { keptOf } from './kept.js';
 import { mainOf, objectsOf, runningOf } from './model.js';
 import { besides } from './neighbours.js';
 import { notesOf } from './notes.js';
 import { parse, refuse, say } from './parse.js';
-import { merge } from './patch.js';
+import { merge, yaml } from './patch.js';
 import { checkDeployment } from './rules.js';
-import { PROBES, shaped } from './shape.js';
+import { isSubdomain, PROBES, shaped } from './shape.js';
 import { claimsOf, traitsOf } from './traits.js';
 
 /** The most replicas: more would take too long. */
 const MOST = 100;
-/** As `SEEN` names in messages. */
+/** The most names in a message. */
 const SEEN = 5;
 
 /**
@@ -55,8 +54,7 @@ function forecastOf(original, others) {
 	const deployment = shaped('Deployment', original, '', unknown);
 	checkDeployment(deployment);
 	const { spec, metadata } = deployment;
-	const { namespace } = metadata;
-	const name = metadata.name || metadata.generateName;
+	const { name, namespace } = metadata;
 	const pod = spec.template.spec;
 	const { labels } = spec.template.metadata;
 	const beside = besides(others, { name, namespace, labels, claims: claimsOf(pod) });
@@ -66,33 +64,25 @@ function forecastOf(original, others) {
 	return {
 		name,
 		...(namespace && { namespace }),
-		objects: objectsOf({ metadata: { ...metadata, name }, spec }, replicas, beside.service),
+		objects: objectsOf(deployment, replicas, beside.service),
 		main,
 		original,
 		notes: notesOf(deployment, beside, traits, replicas, unknown),
 		route: /** @type {Manifest['route']} */ (routeOf(beside, runningOf(pod))),
 		traits,
-		kept: keptOf({ ...deployment, metadata: { ...metadata, name } }, beside),
+		kept: keptOf(deployment, beside),
 	};
 }
 
 /** The Deployment that is wanted: by default the first that has replicas. */
 function choose(deployments, wanted) {
 	const nameOf = ({ metadata }) => (typeof metadata?.name === 'string' ? metadata.name : '');
-	const names = [...new Set(deployments.map(nameOf))];
-	if (wanted && !names.includes(wanted)) {
-		refuse(
-			'',
-			`there is no Deployment called ${say(wanted)}; found: ${names
-				.slice(0, SEEN)
-				.map((name) => (/^[-a-z0-9.]{1,60}$/.test(name) ? name : say(name)))
-				.join(', ')}`,
-		);
-	}
+	const names = [...new Set(deployments.map(nameOf))].filter(isSubdomain);
+	if (wanted && !names.includes(wanted)) refuse('', `there is no Deployment called ${say(wanted)}; found: ${names.slice(0, SEEN).join(', ').slice(0, 150)}`);
 	const first = deployments.find(({ spec }) => spec?.replicas !== 0) ?? deployments[0];
 	// Whoever applies two of the same name is left with the last.
 	const same = deployments.filter((it) => nameOf(it) === (wanted || nameOf(first)));
-	const notes = same.length > 1 ? [`This manifest has ${same.length} Deployments called ${nameOf(first)}. The last one is forecast.`] : [];
+	const notes = same.length > 1 ? [`This manifest has ${same.length} Deployments called ${say(nameOf(same[0]))}. The last one is forecast.`] : [];
 	return { names, deployment: same.at(-1), notes };
 }
 
@@ -135,4 +125,4 @@ export const withPatch = (manifest, patch) => ({ ...manifest, ...forecastOf(merg
  * annotations, commands, and whatever else a manifest may hold that is nobody's business.
  * @param {Manifest} manifest
  */
-export const modelText = ({ kept }) => kept.map((object) => stringify(object, { version: '1.1' })).join('---\n');
+export const modelText = ({ kept }) => kept.map((object) => `${yaml(object)}\n`).join('---\n');

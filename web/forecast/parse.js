@@ -3,7 +3,7 @@
 import { parseDocument, visit } from 'yaml';
 
 /** The longest manifest, in bytes. */
-export const LONGEST = 10_000_000;
+const LONGEST = 10_000_000;
 /** The most that aliases may stand for, in places. */
 const MOST = 10_000;
 

@@ -49,8 +49,8 @@ export function merge(target, patch, field = '', isPatch = false) {
 /** Patches in one. */
 export const compose = (...patches) => patches.reduce((whole, patch) => merge(whole, patch, '', true), {});
 
-/** A value in YAML, as any version of it is read. Only texts that cannot be taken for anything else stand without quotes. */
-function yaml(value, isFlow) {
+/** A value in YAML that any version of it reads. Only texts that cannot be taken for anything else stand without quotes. */
+export function yaml(value, isFlow = false) {
 	const document = new Document(value, { version: '1.1', aliasDuplicateObjects: false });
 	visit(document, {
 		Scalar(_, scalar) {
@@ -76,4 +76,4 @@ const argument = (text) => (/^[\w][\w.-]*$/.test(text) ? text : quoted(text));
  * @param {{ name: string, namespace?: string }} deployment
  */
 export const commandOf = ({ namespace, name }, patch) =>
-	`kubectl ${namespace ? `--namespace ${argument(namespace)} ` : ''}patch deployment ${argument(name)} --patch ${quoted(`\n${yaml(patch, false)}\n`)}`;
+	`kubectl ${namespace ? `--namespace ${argument(namespace)} ` : ''}patch deployment ${argument(name)} --patch ${quoted(`\n${yaml(patch)}\n`)}`;

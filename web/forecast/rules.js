@@ -169,8 +169,7 @@ function checkSelector(selector, path) {
 
 /** Throws the first thing for which the API server would refuse a Deployment whose fields have their types. */
 export function checkDeployment({ metadata = {}, spec = {} }) {
-	const name = required(metadata.name || metadata.generateName, 'metadata.name', 'name or generateName is required');
-	checkSubdomain(metadata.name ? name : `${name}x`, 'metadata.name');
+	checkSubdomain(required(metadata.name, 'metadata.name'), 'metadata.name'); // kubectl apply takes no generateName
 	if (metadata.namespace) checkLabel(metadata.namespace, 'metadata.namespace');
 	checkLabels(metadata.labels, 'metadata.labels');
 	for (const field of ['replicas', 'minReadySeconds', 'progressDeadlineSeconds', 'revisionHistoryLimit']) natural(spec[field], `spec.${field}`);

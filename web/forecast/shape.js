@@ -64,6 +64,9 @@ export const invalid = (path, value, why) => refuse(path, `Invalid value: ${say(
 const checked = (isRight, path, value, why) => isRight || invalid(path, value, why);
 const limited = (path, value, most) => checked(value.length <= most, path, value, `must be no more than ${most} characters`);
 
+/** Whether a text may be the name of an object. */
+export const isSubdomain = (value) => value.length <= 253 && SUBDOMAIN.test(value);
+
 /** Checks a name of an object. */
 export function checkSubdomain(value, path) {
 	limited(path, value, 253);

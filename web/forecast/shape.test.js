@@ -32,9 +32,9 @@ const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 /** Reads what may be no manifest; returns all that a person would see of it. */
 function seen(manifest) {
 	try {
-		const { notes, traits, main, namespace, name } = read(manifest);
+		const { names, notes, traits, main, namespace, name } = read(manifest);
 		for (const note of notes) assert.match(note, CLEAN);
-		return [...notes, main, name, namespace ?? '', ...texts(traits)];
+		return [...names, ...notes, main, name, namespace ?? '', ...texts(traits)];
 	} catch (error) {
 		assert.equal(error.name, 'Error', error.stack);
 		assert.match(error.message, CLEAN);

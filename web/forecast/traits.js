@@ -88,7 +88,7 @@ export function traitsOf({ replicas = 1, strategy, template }, main, { service, 
 		JSON.stringify({
 			isServed: hasPort || service !== undefined,
 			reaches: reachesOf(service, containers),
-			only: held ?? (hostPort ? `its port ${hostPort} on the node is taken for as long as the old pod runs` : undefined),
+			only: held ?? (hostPort && isSingle ? `its port ${hostPort} on the node is taken for as long as the old pod runs` : undefined),
 			exclusive: exclusiveOf(pod, metadata.labels),
 			spread: spread.length ? spread.map(({ topologyKey = '' }) => topologyKey) : undefined,
 			autoscaler,
