@@ -43,6 +43,8 @@ test('a manifest is read as kubectl would', () => {
 		`apiVersion: v1\nkind: List\nitems:\n- ${plain.trim().replaceAll('\n', '\n  ')}\n`,
 		plain.replace('metadata: { name: shop }', 'metadata: { name: shop, annotations: null, creationTimestamp: null }\nstatus: {}'),
 		`\`\`\`yaml\n${plain}\`\`\`\n`,
+		`Here it is:\n\n  ~~~\n${plain.replace(/^/gm, '  ')}~~~\nThanks: to you\n`,
+		`cat <<'EOF' | kubectl apply -f -\n${plain}EOF\n`,
 		`$ kubectl get deployment shop -o yaml\n${plain}me@here:~$ \n`,
 		plain.replace(/^/gm, '    '),
 		yaml('env: []\n          ports:\n          resources: {}', 'volumes: []'),
@@ -83,7 +85,7 @@ test('what cannot be run is taken for something, and said', () => {
 		'The startupProbe of shop has a host: the kubelet asks "localhost" as its node sees it, not the pod. The forecast asks the pod.',
 		'The preStop hook of shop does not sleep, so it is taken as no time.',
 		'The postStart hook of shop is not run. Count its time as part of the start.',
-		'Not run: the init containers x. Count their time as part of the start.',
+		'Not run: the init container x. Count its time as part of the start.',
 		'Not modelled: resources.',
 	]);
 });

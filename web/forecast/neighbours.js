@@ -35,7 +35,9 @@ const leadsTo = (value, name) =>
 
 /** The Service of some pods, checked, and what is not modelled of it. */
 function serviceOf(services, labels) {
-	const service = services.find(({ spec: { selector = {} } }) => Object.keys(selector).length && selects({ matchLabels: selector }, labels));
+	const service = services.find(
+		({ spec: { selector = {}, type } }) => type !== 'ExternalName' && Object.keys(selector).length && selects({ matchLabels: selector }, labels),
+	);
 	if (!service) return undefined;
 	const path = called(service);
 	checkLabels(service.spec.selector, `${path}: spec.selector`);

@@ -7,7 +7,7 @@ import { PROBES } from './shape.js';
 
 /** The fields that can matter to what is forecast, of a pod and of a container; all others are dropped without a word. */
 const MATTERS = {
-	pod: ['affinity', 'nodeName', 'nodeSelector', 'readinessGates', 'resources', 'schedulingGates', 'topologySpreadConstraints'],
+	pod: ['affinity', 'nodeName', 'nodeSelector', 'resources', 'schedulingGates', 'topologySpreadConstraints'],
 	container: ['resources', 'restartPolicyRules'],
 };
 /** The most objects or fields that are named at once. */
@@ -45,7 +45,7 @@ function ofContainer(
 /** What is noted of a Service. */
 function ofService({ service, hasServices }, traits) {
 	if (!service) return hasServices ? ['No Service here selects these pods, so one is assumed.'] : [];
-	const { externalTrafficPolicy, type = 'ClusterIP' } = service.spec;
+	const { externalTrafficPolicy } = service.spec;
 	return [
 		...(traits.reaches ? [`The Service ${traits.service} reaches ${traits.reaches}.`] : []),
 		...(traits.isHeadless
@@ -55,12 +55,11 @@ function ofService({ service, hasServices }, traits) {
 		...(externalTrafficPolicy === 'Local'
 			? ['With externalTrafficPolicy: Local, nodes without a pod refuse requests from outside, which is not modelled.']
 			: []),
-		...(type === 'ExternalName' ? ['Its Service is an ExternalName, which leads elsewhere. That is not modelled.'] : []),
 	];
 }
 
 /** What is noted of what runs beside the Deployment. */
-function ofNeighbours({ autoscaler, budget }, { spec }, replicas) {
+function ofNeighbours({ autoscaler, budget }, spec, replicas) {
 	const notes = [];
 	if (autoscaler) {
 		const { kind, name, min } = autoscaler;
@@ -84,15 +83,18 @@ export function notesOf({ spec }, beside, traits, replicas, unknown) {
 	const running = runningOf(pod);
 	const init = (pod.initContainers ?? []).filter((it) => !running.includes(it)).map(({ name }) => name);
 	const fields = [
-		...MATTERS.pod.filter((field) => pod[field]),
+		...MATTERS.pod.filter((field) => pod[field] && (field !== 'affinity' || JSON.stringify(pod[field]).includes('"required'))),
 		...MATTERS.container.filter((field) => running.some((it) => it[field] && Object.keys(it[field]).length)),
 	];
 	return [
 		...unknown.slice(0, MOST).map((path) => `Unknown field ${say(path)}: kubectl apply refuses it.`),
 		...running.flatMap((it) => ofContainer(it, pod)),
-		...(init.length ? [`Not run: the init containers ${listed(init)}. Count their time as part of the start.`] : []),
+		...(init.length
+			? [`Not run: the init container${init.length > 1 ? 's' : ''} ${listed(init)}. Count ${init.length > 1 ? 'their' : 'its'} time as part of the start.`]
+			: []),
+		...(pod.readinessGates?.length ? ['Its readinessGates are not modelled: without whoever sets them, its pods never get ready.'] : []),
 		...ofService(beside, traits),
-		...ofNeighbours(beside, { spec }, replicas),
+		...ofNeighbours(beside, spec, replicas),
 		...(fields.length ? [`Not modelled: ${listed([...new Set(fields)])}.`] : []),
 		...(beside.rest.length ? [`Not modelled: ${listed(beside.rest)}.`] : []),
 	];

@@ -19,7 +19,7 @@ const AS_KUBECTL = {
 	customTags: (tags) => tags.filter((it) => typeof it === 'string' || (it.format !== 'TIME' && !/(timestamp|set|omap|pairs|binary)$/.test(it.tag))),
 };
 
-const TEMPLATE = 'a template that was not rendered (helm template does that)';
+const TEMPLATE = 'a template that was not rendered (helm template renders a chart)';
 /** Kinds that change nothing that is forecast. They are not even parsed, as some are large and some are secret. */
 export const IGNORED =
 	/^(ConfigMap|Secret|SealedSecret|ExternalSecret|ServiceAccount|(Cluster)?Role(Binding)?|Namespace|CustomResourceDefinition|ServiceMonitor|PodMonitor|PrometheusRule|IngressClass|Gateway|Certificate|(Cluster)?Issuer)$/;
@@ -58,22 +58,34 @@ function decode(bytes) {
 	}
 }
 
+/** What a shell has before a command. */
+const PROMPT = /^\s*(\$|❯|[\w.-]{1,60}@\S{1,80}[$#%]|PS \S{0,80}>)(\s|$)/;
+
+/** Some lines without shell prompts and the ends of a here document, which become empty. */
+function withoutShell(lines) {
+	const [, end] = /<<-? ?["']?(\w+)/.exec(lines.find((line) => line.trim()) ?? '') ?? [];
+	return lines.map((line) => (PROMPT.test(line) || (end && (line.trim() === end || line.includes('<<'))) ? '' : line));
+}
+
+/** What is inside code fences, if some lines have them around a manifest. Each becomes a document. */
+function withoutFences(lines) {
+	const first = lines.findIndex((line) => /^\s*(```|~~~)/.test(line));
+	if (first < 0 || lines.slice(0, first).some((line) => /^\W*(apiVersion|kind)\W/.test(line))) return lines;
+	const [fence, indent] = /^(\s*)(?:```|~~~)/.exec(lines[first]) ?? ['', ''];
+	let isInside = false;
+	return lines.map((line) => {
+		if (!line.startsWith(fence)) return isInside ? line : '';
+		isInside = !isInside;
+		return isInside ? `${indent}---` : '';
+	});
+}
+
 /**
- * A text without what surrounds a manifest where it was copied: shell prompts, a code fence, and an indentation of all
- * its lines. Lines keep their numbers.
+ * The lines of a text without what surrounds a manifest where it was copied: shell prompts, code fences, and an
+ * indentation of all lines. They keep their numbers.
  */
 function unwrapped(text) {
-	let lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-	lines = lines.map((line) => (/^\s*(\$|❯|[\w.-]{1,60}@\S{1,80}[$#%]|PS \S{0,80}>)(\s|$)/.test(line) ? '' : line));
-	const fence = /^(\s*)(```|~~~)/.exec(lines.find((line) => line.trim()) ?? '');
-	if (fence) {
-		let isInside = false;
-		lines = lines.map((line) => {
-			if (!line.startsWith(fence[0])) return isInside ? line : '';
-			isInside = !isInside;
-			return isInside ? `${fence[1]}---` : '';
-		});
-	}
+	const lines = withoutFences(withoutShell(text.replace(/^\uFEFF/, '').split(/\r?\n/)));
 	const indents = lines.filter((line) => line.trim()).map((line) => line.length - line.trimStart().length);
 	const indent = indents.reduce((least, it) => Math.min(least, it), Infinity);
 	return indent > 0 && indent < Infinity ? lines.map((line) => line.slice(indent)) : lines;

@@ -167,7 +167,10 @@ function checkSelector(selector, path) {
 	}
 }
 
-/** Throws the first thing for which the API server would refuse a Deployment whose fields have their types. */
+/**
+ * Throws the first thing for which the API server would refuse a Deployment.
+ * @param {any} deployment whose fields have their types
+ */
 export function checkDeployment({ metadata = {}, spec = {} }) {
 	checkSubdomain(required(metadata.name, 'metadata.name'), 'metadata.name'); // kubectl apply takes no generateName
 	if (metadata.namespace) checkLabel(metadata.namespace, 'metadata.namespace');

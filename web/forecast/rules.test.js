@@ -37,6 +37,9 @@ test('what is no Deployment is refused in one line, with the place', () => {
 		['kind: Deployment\nname: {{ .Values.name }}\n  x: y', /^line 2: a template/],
 		['kind: Deployment\nspec:\n  {{- toYaml .Values.x | nindent 2 }}\n', /^line 3: a template that was not rendered/],
 		[plain.replace('image: shop', 'image: "{{ .Values.image }}"'), /containers\[0\]\.image: a template that was not rendered/],
+		[plain.replace('matchLabels: { app: shop }', 'matchLabels: {{ .x }}'), /^spec\.selector\.matchLabels: a template that was not rendered/],
+		[yaml('', '', 'replicas: {{ .Values.replicas }}'), /^spec\.replicas: a template/],
+		[plain.replace('image: shop', 'image: <%= image %>'), /image: a template/],
 		[plain.replace('apps/v1', 'extensions/v1beta1'), /^apiVersion: "extensions\/v1beta1" has no Deployment; use apps\/v1$/],
 		[plain.replace('{ name: shop }', '{}'), /^metadata\.name: Required value/],
 		[

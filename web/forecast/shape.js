@@ -45,9 +45,9 @@ export function shaped(type, value, path, unknown = []) {
 	if (!isObject(value)) refuse(path || 'this', `${say(value)} is not an object`, value);
 	const known = SCHEMA[type];
 	const fields = Object.entries(value).flatMap(([key, it]) => {
+		if (/^\{.*\}$/s.test(key)) refuse(path, `${say(key)} is no key`, value);
 		const field = MAPS[type] ?? known.get(key)?.type;
 		if (field) return [[key, shaped(field, it, at(path, key), unknown)]];
-		if (/^\{.*\}$/s.test(key)) refuse(path, '', value);
 		unknown.push(at(path, key));
 		return [];
 	});

@@ -54,7 +54,8 @@ function* places(value, path = []) {
 		yield* places(value[key], at);
 	}
 }
-function replaced(value, [key, ...rest], odd) {
+function replaced(value, path, odd) {
+	const [key, ...rest] = path;
 	const copy = Array.isArray(value) ? [...value] : { ...value };
 	copy[key] = rest.length ? replaced(value[key], rest, odd) : odd;
 	return copy;
