@@ -18,6 +18,7 @@ export class Drill {
 	#settings;
 	#stopped = Promise.withResolvers();
 	#isStarted = false;
+	#readySince = Number.NaN;
 	isOver = false;
 
 	/**
@@ -30,6 +31,10 @@ export class Drill {
 		this.#settings = settings;
 		this.recorder = new Recorder(kubernetes, route);
 		this.traffic = new Traffic(kubernetes.clock, route, settings.answer, (outcome) => this.recorder.count(outcome));
+		kubernetes.onChange(() => {
+			if (!this.areAllReady) this.#readySince = Number.NaN;
+			else if (Number.isNaN(this.#readySince)) this.#readySince = this.#now;
+		});
 	}
 
 	get pods() {
@@ -92,11 +97,11 @@ export class Drill {
 
 	/** Keeps requests coming, from when all replicas are ready; returns when that is, or nothing if they never are. */
 	async start() {
+		this.recorder.start();
 		const ready = await this.until(() => this.areAllReady);
 		if (ready === undefined) return undefined;
 		this.#isStarted = true;
 		await this.sleep(this.#settings.news + 1);
-		this.recorder.start();
 		await this.traffic.start();
 		return ready;
 	}
@@ -144,7 +149,13 @@ export class Drill {
 		]);
 		await act();
 		await healed;
-		if (row.unready !== undefined) await this.#note(row, 'ready', start, () => this.areAllReady);
+		await this.#noteReady(row, start);
+	}
+
+	/** Writes into a row after how many seconds all were ready again, for good, if one was not. */
+	async #noteReady(row, start) {
+		if (row.unready === undefined || (await this.until(() => this.areAllReady)) === undefined) return;
+		row.ready = this.#readySince - start;
 	}
 
 	/** Breaks or ends a replica that works, and has been restarted least. */
@@ -207,15 +218,12 @@ export class Drill {
 		const before = this.restarts;
 		const probes = PROBES.map((kind) => this.#kubernetes.container[kind]).map((probe) => (probe ? (probe.periodSeconds ?? 10) * (probe.failureThreshold ?? 3) : 0));
 		const patience = () => duration + this.#settings.answer + Math.max(...probes) + 5;
-		const heal = async () => {
-			await this.#note(row, 'unready', start, () => !this.areAllReady, patience);
-			if (row.unready !== undefined) await this.#note(row, 'ready', start, () => this.areAllReady);
-		};
 		await Promise.all([
 			this.traffic.crowd(this.#settings.burst, duration),
-			heal(),
+			this.#note(row, 'unready', start, () => !this.areAllReady, patience),
 			this.#note(row, 'replaced', start, () => this.restarts > before, patience),
 		]);
+		await this.#noteReady(row, start);
 	}
 }
 

@@ -36,7 +36,7 @@ const setImage = ({ name, container, image }, version) => `kubectl set image dep
 /** @type {Record<string, Fault>} */
 export const FAULTS = {
 	control: {
-		label: 'No fault',
+		label: 'The Deployment by itself',
 		end: '',
 		inject: (drill) => drill.sleep(CONTROL),
 		harm: ({ lost, bad, ready }) => lost + bad + never(ready),

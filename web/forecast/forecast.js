@@ -1,7 +1,6 @@
 // Forecasts what faults would cost the users of a Deployment: each fault with several seeds.
 
-import { FAULTS, harmOf } from './faults.js';
-import { deploymentOf } from './run.js';
+import { harmOf } from './faults.js';
 
 /** How many seeds a forecast has. */
 export const SEEDS = 5;
@@ -34,12 +33,6 @@ export const sumOf = ({ harms }) => harms.reduce((sum, harm) => sum + harm, 0);
 /** The seeds from one on. */
 export const seedsFrom = (first) => Array.from({ length: SEEDS }, (_, index) => first + index);
 
-/** The faults that are forecast of a Deployment; the control run comes first. */
-export function faultsFor({ objects }) {
-	const { replicas } = deploymentOf(objects).spec;
-	return Object.keys(FAULTS).filter((fault) => fault !== 'flood' && (fault !== 'scale' || replicas > 1));
-}
-
 /** Injects a fault with each seed. @returns {Promise<Summary>} */
 export async function forecastFault(subject, fault, seeds, pool) {
 	const { objects, main, settings } = subject;
@@ -64,7 +57,7 @@ export async function forecast(subject, faults, seeds, pool, tell = () => {}) {
 		tell(summary);
 	};
 	const [first, ...others] = faults;
-	await add(first);
-	if (summaries[first].at !== undefined) await Promise.all(others.map(add));
+	if (first) await add(first);
+	if (summaries[first]?.at !== undefined) await Promise.all(others.map(add));
 	return faults.map((fault) => summaries[fault]).filter(Boolean);
 }

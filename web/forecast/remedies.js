@@ -135,12 +135,14 @@ const ASKING = [
 		field: 'livenessProbe',
 		lesson: 'probes',
 		why: 'nothing restarts a container that runs, but is broken',
+		note: 'If this check depends on other services, give liveness one that does not: a restart would not mend them.',
 		patch: (it) => {
 			const { livenessProbe, startupProbe } = it.original;
 			const handler = handlerOf(it);
 			if (livenessProbe || !handler) return undefined;
-			// Not while it starts.
-			return inContainer(it.original, { ...(!startupProbe && { startupProbe: startupOf(it) }), livenessProbe: { ...handler, ...PATIENT } });
+			// Not while it starts. A startup probe would delay readiness, too.
+			const delay = startupProbe ? {} : { initialDelaySeconds: Math.ceil(2 * Math.max(it.settings.slow, it.settings.start)) };
+			return inContainer(it.original, { livenessProbe: { ...handler, ...delay, ...PATIENT } });
 		},
 	},
 	{
@@ -218,6 +220,6 @@ const REPLICAS = [
 /**
  * What may be changed: for which faults it is tried, and a patch of the spec that states no more than is needed, or
  * nothing where it would not help, or would hurt. `why` says what is wrong now, and `seen` whether a row shows it.
- * @type {{ faults: string[], field: string, lesson: string, why: string, seen?(row: any): boolean, patch(it: Case): any }[]}
+ * @type {{ faults: string[], field: string, lesson: string, why: string, note?: string, seen?(row: any): boolean, patch(it: Case): any }[]}
  */
 export const REMEDIES = [...ENDINGS, ...ASKING, ...REPLICAS];

@@ -30,29 +30,27 @@ const describeCauses = ({ causes }) =>
 		.map(([cause, amount]) => CAUSES[cause](number.format(amount)))
 		.join(', ');
 
-/** What a patch sets, a field of the spec or of a container a time; nulls, which only remove, are left out. */
+/** A value without what a patch only removes. */
+function withoutNulls(value) {
+	if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+	const kept = Object.entries(value).filter(([, it]) => it !== null);
+	return Object.fromEntries(kept.map(([name, it]) => [name, withoutNulls(it)]));
+}
+
+/** What a patch sets, a field of the spec or of a container a time. */
 function changesOf(value, key = '') {
 	if (Array.isArray(value)) return value.flatMap(({ name, ...item }) => changesOf(item));
 	if (['', 'spec', 'template', 'containers', 'initContainers'].includes(key)) return Object.entries(value).flatMap(([key, it]) => changesOf(it, key));
-	const without = (it) =>
-		it === null || typeof it !== 'object'
-			? it
-			: Object.fromEntries(
-					Object.entries(it)
-						.filter(([, value]) => value !== null)
-						.map(([name, value]) => [name, without(value)]),
-				);
-	return [`\`${key}: ${flow(without(value))}\``];
+	return [`\`${key}: ${flow(withoutNulls(value))}\``];
 }
 
-/** What hurt most with the middle seed, or with another if that shows nothing. */
 const list = (items) => new Intl.ListFormat('en').format(items);
 
 /**
  * A finding in a few sentences.
  * @param {import('./search.js').Finding} finding
  */
-export function describe({ why, patch, before, after, also }) {
+export function describe({ why, note, patch, before, after, also }) {
 	const causes = describeCauses(before);
 	const said = [`${labelOf(before)} ${describeHarm(before)}: ${why}${causes ? ` (${causes})` : ''}.`];
 	if (also.length) said.push(`${also.length === 1 ? 'This has' : 'These have'} the same reason: ${list(also.map((row) => labelOf(row).toLowerCase()))}.`);
@@ -60,5 +58,6 @@ export function describe({ why, patch, before, after, also }) {
 	said.push(`Set ${list(changesOf(patch))}${needs}.`);
 	const longer = before.ready && after.ready > before.ready + 3 ? `, and takes ${after.ready.toFixed(0)} s instead of ${before.ready.toFixed(0)} s` : '';
 	said.push(`With it, ${labelOf(after).toLowerCase()} ${sumOf(after) ? describeHarm(after) : 'costs nothing'}${longer}.`);
+	if (note) said.push(note);
 	return said.join(' ');
 }

@@ -2,7 +2,7 @@
 
 import { forecast, forecastFault, sumOf } from './forecast.js';
 import { withPatch } from './manifest.js';
-import { merge } from './patch.js';
+import { compose } from './patch.js';
 import { REMEDIES } from './remedies.js';
 import { deploymentOf } from './run.js';
 
@@ -12,19 +12,19 @@ const MOST = 5;
 /**
  * A change that was tried: what it changes and why, its patch, and the summaries of the fault before and after it; and
  * those of other faults that it takes the harm from.
- * @typedef {{ field: string, lesson: string, why: string, patch: any, before: import('./forecast.js').Summary,
+ * @typedef {{ field: string, lesson: string, why: string, note?: string, patch: any, before: import('./forecast.js').Summary,
  *   after: import('./forecast.js').Summary, also: import('./forecast.js').Summary[] }} Finding
  *
  * What is forecast, and what reads its manifest.
- * @typedef {import('./manifest.js').Manifest & { settings: import('./questions.js').Settings }} Subject
+ * @typedef {import('./manifest.js').Manifest & { settings: import('./questions.js').Settings, faults: string[] }} Subject
  */
 
 /** Whether a change is better with each seed, and by half at least in all. */
 const isBetter = (before, after) =>
 	before.harms.every((harm, index) => after.harms[index] <= harm && (harm === 0 || after.harms[index] < harm)) && sumOf(after) <= sumOf(before) / 2;
 
-/** Whether a change makes a fault worse: that may not be chance. */
-const isWorse = (before, after) => middleOf(after) > Math.max(...before.harms);
+/** Whether a change makes a fault worse than chance does. */
+const isWorse = (before, after) => middleOf(after) > 1.2 * Math.max(...before.harms) + 5;
 const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harms.length >> 1];
 
 export class Search {
@@ -53,23 +53,43 @@ export class Search {
 	 */
 	async run(summaries, tell = () => {}) {
 		const found = [];
-		const untried = [];
-		const hurting = summaries.filter((it) => sumOf(it) > 0).sort((one, other) => sumOf(other) - sumOf(one));
-		for (const before of hurting) {
-			let now = found.length ? await this.#try(patchOf(found), before.fault) : before;
-			while (now && sumOf(now) > 0 && found.length < MOST) {
-				const finding = await this.#improve(found, now);
-				if (!finding) break;
-				found.push(finding);
-				tell(finding);
-				now = finding.after;
-			}
-			if (now && sumOf(now) > 0 && found.length === MOST) untried.push(before.fault);
+		let known = summaries;
+		const [control] = summaries;
+		if (control && control.at === undefined) {
+			// What never gets ready can have no other fault.
+			const finding = await this.#improve(found, control);
+			if (!finding) return { findings: found, patch: {}, after: summaries, rest: [control.fault], untried: [] };
+			found.push(finding);
+			tell(finding);
+			known = await this.#forecast(found);
 		}
-		const { findings, after } = await this.#together(summaries, found);
+		const hurting = known.filter((it) => sumOf(it) > 0).sort((one, other) => sumOf(other) - sumOf(one));
+		const untried = [];
+		for (const before of hurting) if (!(await this.#solve(found, before, tell))) untried.push(before.fault);
+		const { findings, after } = await this.#together(known, found);
 		await Promise.all(findings.map((finding) => this.#spread(finding, hurting)));
 		const rest = after.filter((it) => sumOf(it) > 0 && !untried.includes(it.fault)).map(({ fault }) => fault);
 		return { findings, patch: patchOf(findings), after, rest, untried };
+	}
+
+	/** Adds what helps against a fault to what was found; returns whether all was tried that there is. */
+	async #solve(found, before, tell) {
+		let now = found.length ? await this.#try(patchOf(found), before.fault) : before;
+		while (now && sumOf(now) > 0) {
+			if (found.length === MOST) return false;
+			const finding = await this.#improve(found, now);
+			if (!finding) break;
+			found.push(finding);
+			tell(finding);
+			now = finding.after;
+		}
+		return true;
+	}
+
+	/** All faults, with what was found. */
+	#forecast(found) {
+		const subject = { ...withPatch(this.#subject, patchOf(found)), settings: this.#subject.settings };
+		return forecast(subject, this.#subject.faults, this.#seeds, this.#pool);
 	}
 
 	/** What a fault costs with a patch, with some of the seeds; nothing, if an API server would refuse the patch. */
@@ -95,7 +115,7 @@ export class Search {
 			const { faults, seen = () => true } = remedy;
 			const change = faults.includes(before.fault) && seen(before) && remedy.patch(it);
 			if (!change) return undefined;
-			const whole = merge(patch, { spec: change });
+			const whole = compose(patch, { spec: change });
 			// Most changes do not help, which one seed shows.
 			const first = await this.#try(whole, before.fault, [this.#seeds[worst]]);
 			if (!first || sumOf(first) > before.harms[worst] / 2) return undefined;
@@ -111,8 +131,7 @@ export class Search {
 		let findings = found;
 		for (;;) {
 			if (!findings.length) return { findings, after: summaries };
-			const subject = { ...withPatch(this.#subject, patchOf(findings)), settings: this.#subject.settings };
-			const after = await forecast(subject, this.#subject.faults, this.#seeds, this.#pool);
+			const after = await this.#forecast(findings);
 			const worse = summaries.find((before) => after.some((it) => it.fault === before.fault && isWorse(before, it)));
 			if (!worse) return { findings, after };
 			findings = await this.#without(findings, worse);
@@ -138,4 +157,4 @@ export class Search {
 }
 
 /** The patches of findings in one. */
-const patchOf = (findings) => findings.reduce((patch, finding) => merge(patch, finding.patch), {});
+const patchOf = (findings) => compose(...findings.map(({ patch }) => patch));

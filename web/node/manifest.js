@@ -1,27 +1,20 @@
-// What the commands that run in Node share: where the component is, and how manifests are read.
+// How the commands read manifests, and refuse what makes no sense.
 
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { read } from '../forecast/manifest.js';
-import { compile } from '../cluster/component.js';
-
-/** A file of this repository. */
-const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-
-let modules;
-/** The component's modules, compiled once. */
-export function component() {
-	modules ??= compile(async (name) => readFileSync(root(`target/component/${name}`)));
-	return modules;
-}
 
 /**
- * The first Deployment of a manifest, or the one that is named; `-` is standard input. Throws what is wrong with it.
- * @param {string} path
- * @param {string} [name]
+ * A Deployment of a manifest. Refuses what is wrong with it.
+ * @param {string} path a file; `-` is standard input
+ * @param {string} [name] of the Deployment: by default, the first that has replicas
  */
-export function loadDeployment(path = root('k8s/deployment.yaml'), name = undefined) {
-	return read(readFileSync(path === '-' ? 0 : path), name);
+export function load(path, name = undefined) {
+	if (!path) refuse('which manifest?');
+	try {
+		return read(readFileSync(path === '-' ? 0 : path), name);
+	} catch ({ message }) {
+		return refuse(`${path}: ${message}`);
+	}
 }
 
 /** Ends the process with one line on standard error. @returns {never} */

@@ -1,25 +1,41 @@
-// The forecast's own thread: virtual time takes all the time there is, and the user waiting for it can cancel it.
+// The worker of the forecast's page: it reads the manifest, and has threads run the faults. The same file is a thread, too;
+// ending the worker ends them all.
 
-import { advise, describe, withPatch } from '../forecast/findings.js';
-import { faultsFor, forecast } from '../forecast/forecast.js';
-import { read } from '../forecast/manifest.js';
-import { CAN_WAIT, compile } from '../cluster/component.js';
+import { forecast, seedsFrom } from '../forecast/forecast.js';
+import { faultsFor, hintsFor, silenceOf } from '../forecast/hints.js';
+import { modelText, read, withPatch } from '../forecast/manifest.js';
+import { commandOf } from '../forecast/patch.js';
+import { Pool } from '../forecast/pool.js';
+import { settingsOf } from '../forecast/questions.js';
+import { describe } from '../forecast/report.js';
+import { run } from '../forecast/run.js';
+import { Search } from '../forecast/search.js';
 
-addEventListener('message', async ({ data: { manifest, name, program, patch } }) => {
-	try {
-		const { text, objects, ...found } = read(manifest, name);
-		const faults = faultsFor(objects);
-		postMessage({ text, ...found, faults, canWait: CAN_WAIT });
-		const modules = await compile(async (name) => (await fetch(MODULES[name])).arrayBuffer());
-		const subject = { objects: withPatch(objects, patch ?? {}), modules, program };
-		const rows = await forecast(subject, faults, (row) => postMessage({ row }));
-		if (patch) return postMessage({ isDone: true });
-		const tell = (finding) =>
-			postMessage({ finding: { fault: finding.before[0].fault, lesson: finding.lesson, patch: finding.patch, text: describe(finding) } });
-		const advice = await advise(subject, rows, tell);
-		const texts = advice.findings.map(describe); // by now, it is known what else they make better
-		postMessage({ isDone: true, texts, patch: advice.patch, rest: advice.rest.map(({ fault }) => fault) });
-	} catch (error) {
-		postMessage({ error: String(error.message).split('\n', 1)[0] });
-	}
-});
+const start = () => new Worker(import.meta.url, { type: 'module' });
+
+/** Forecasts a manifest, or tries a patch of it, and tells the page what comes of it. */
+async function act({ manifest, name, answers, seed, patch }) {
+	const found = read(manifest, name);
+	const settings = settingsOf(answers, { requests: found.route });
+	const subject = { ...(patch ? withPatch(found, patch) : found), settings, faults: faultsFor(found) };
+	const { text, names, notes, faults } = subject;
+	postMessage({ subject: { text, names, name: subject.name, notes, faults, settings, shared: modelText(found), silence: silenceOf(found) } });
+	if (!faults.length) return postMessage({ done: {} });
+	const pool = new Pool(start, navigator.hardwareConcurrency);
+	const summaries = await forecast(subject, faults, seedsFrom(seed), pool, (summary) => postMessage({ summary }));
+	if (patch) return postMessage({ done: {} });
+	const shown = (finding) => ({
+		text: describe(finding),
+		fault: finding.before.fault,
+		lesson: finding.lesson,
+		patch: finding.patch,
+		command: commandOf(found, finding.patch),
+	});
+	const { findings, patch: whole, ...more } = await new Search(subject, seedsFrom(seed), pool).run(summaries, (finding) => postMessage({ finding: shown(finding) }));
+	postMessage({ done: { ...more, hints: hintsFor(subject, more.rest), findings: findings.map(shown), patch: whole, command: commandOf(found, whole) } });
+}
+
+/** As a thread: does a job. */
+const work = async ({ subject, fault, seed }) => postMessage({ result: await run(subject, fault, seed) });
+
+addEventListener('message', ({ data }) => ('fault' in data ? work(data) : act(data)).catch(({ message }) => postMessage({ error: message })));

@@ -1,0 +1,67 @@
+// What a manifest's reader has to know where no patch can be tried: why something is left as it is, and what only people know.
+
+import { FAULTS } from './faults.js';
+
+const PROBES = ['readinessProbe', 'livenessProbe', 'startupProbe'];
+const ROLLOUTS = ['restart', 'broken', 'slow'];
+
+/** Why nothing is forecast of a manifest at all, if that is so. @param {import('./manifest.js').Manifest} manifest */
+export function silenceOf({ traits }) {
+	if (traits.reaches) return `The Service reaches ${traits.reaches}. Nobody is served, so there is nothing to forecast.`;
+	if (!traits.isServed) return 'Nothing sends it requests: it has no port, and no Service selects it. So no fault costs a request.';
+	return undefined;
+}
+
+/** The faults that can be forecast of a manifest; the control run comes first. @param {import('./manifest.js').Manifest} manifest */
+export function faultsFor(manifest) {
+	if (silenceOf(manifest)) return [];
+	const { objects, traits } = manifest;
+	const { replicas, strategy } = objects.find(({ kind }) => kind === 'Deployment').spec;
+	const isStuck = traits.exclusive && strategy.type !== 'Recreate';
+	return Object.keys(FAULTS).filter((fault) => fault !== 'flood' && (fault !== 'scale' || replicas > 1) && !(isStuck && ROLLOUTS.includes(fault)));
+}
+
+/** @typedef {{ subject: import('./search.js').Subject, rest: string[], main: any }} Left what is forecast, which faults still hurt, and the main container as it is in the manifest */
+
+/** Each returns a sentence, or nothing. @type {((left: Left) => string | undefined)[]} */
+const HINTS = [
+	({ subject: { traits, faults } }) =>
+		traits.exclusive && !faults.includes('restart')
+			? `Rollouts are not forecast: ${traits.exclusive}, and whether a node is free for a new pod is not known here. With as many pods as nodes, a rollout that starts a new pod first gets stuck.`
+			: undefined,
+	({ subject: { traits, objects }, rest }) =>
+		traits.only && objects[0].spec.strategy.type === 'Recreate' && rest.includes('restart')
+			? `Recreate is right here, since ${traits.only}. What a rollout costs is its price.`
+			: undefined,
+	({ subject: { traits, objects }, rest }) =>
+		traits.only && objects[0].spec.replicas === 1 && rest.length ? `A second replica is not proposed, since ${traits.only}.` : undefined,
+	({ subject: { traits, objects }, rest }) =>
+		traits.autoscaler && objects[0].spec.replicas === 1 && rest.length
+			? `The number of replicas is up to the ${traits.autoscaler.kind} ${traits.autoscaler.name}: a minimum of 2 would help.`
+			: undefined,
+	({ rest, main }) =>
+		rest.some((fault) => fault === 'fail' || fault === 'broken') && PROBES.every((kind) => !main[kind] || main[kind].tcpSocket)
+			? 'No probe asks whether the program works. One that does, by HTTP, gRPC or a command, would notice that it is broken; which question your program can answer, only you know.'
+			: undefined,
+	({ subject: { settings }, main }) => {
+		const hasty = PROBES.find((kind) => main[kind] && (main[kind].timeoutSeconds ?? 1) < settings.answer);
+		if (!hasty) return undefined;
+		const { timeoutSeconds = 1 } = main[hasty];
+		return `The ${hasty} waits ${timeoutSeconds} s for an answer (\`timeoutSeconds: ${timeoutSeconds}\`), but the slowest answers take ${settings.answer} s: if the health check is ever as slow, the probe fails on a program that works.`;
+	},
+	({ subject: { settings }, main }) =>
+		settings.breaks === 'slow' && PROBES.some((kind) => main[kind])
+			? 'A replica that is slow is noticed only because its probes time out (`timeoutSeconds`): a longer timeout would hide it.'
+			: undefined,
+];
+
+/**
+ * Sentences on what is left.
+ * @param {import('./search.js').Subject} subject
+ * @param {string[]} rest the faults that still hurt with all changes
+ */
+export function hintsFor(subject, rest) {
+	const { containers, initContainers = [] } = subject.original.spec.template.spec;
+	const main = [...containers, ...initContainers].find(({ name }) => name === subject.main);
+	return HINTS.map((hint) => hint({ subject, rest, main })).filter((sentence) => sentence !== undefined);
+}
