@@ -17,3 +17,14 @@ export const rich = (text) => text.split('`').map((part, index) => (index % 2 ? 
 export const write = (element, text) => {
 	if (element.textContent !== String(text)) element.textContent = text;
 };
+
+/** Copies a text, and has the button that does it say so for a moment. */
+export async function copy(text, button) {
+	const { textContent } = button;
+	const isCopied = await navigator.clipboard?.writeText(text).then(
+		() => true,
+		() => false,
+	);
+	button.textContent = isCopied ? 'Copied' : 'Could not copy';
+	setTimeout(() => write(button, textContent), 2000);
+}

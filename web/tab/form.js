@@ -1,0 +1,73 @@
+// The form of the forecast. A field that is left alone means what is usual, and its value is empty.
+
+import { QUESTIONS, settingsOf } from '../forecast/questions.js';
+import { $, make } from './dom.js';
+
+/** How many questions stand in sight: the first, which decide most. */
+const IN_SIGHT = 3;
+const FIRST_SEED = 1;
+
+export const form = $('form');
+const { elements } = form;
+
+/** Whether an answer is what is usual. How requests come depends on the manifest. @param {any} question */
+const isUsual = ({ name, usual }, answer) => name !== 'requests' && answer === String(usual);
+const said = make('option', { value: '' });
+
+function fieldOf(question) {
+	const { name, options, least, most, usual } = question;
+	// Whatever is handled or sent is counted in whole requests.
+	if (!options) return make('input', { type: 'number', name, min: least, max: most, step: least ? 1 : 'any', placeholder: usual ?? '' });
+	const choices = Object.entries(options).map(([value, meaning]) => make('option', { value: isUsual(question, value) ? '' : value }, meaning));
+	const select = make('select', { name }, ...(name === 'requests' ? [said] : []), ...choices);
+	select.value = '';
+	return select;
+}
+
+/** Shows what is assumed where nothing is stated. @param {import('../forecast/questions.js').Settings} [settings] */
+export function showUsual(settings) {
+	const { requests, news } = settings ?? settingsOf({});
+	const isKnown = settings && elements.requests.value === '';
+	said.textContent = isKnown ? `${QUESTIONS[0].options[requests]} (as the manifest says)` : 'as the manifest says';
+	elements.news.placeholder = news;
+}
+
+/** Says in a line what stands in the fields that are out of sight. */
+export function summarize() {
+	const [answer, most] = ['answer', 'most'].map((name) => elements[name].value || elements[name].placeholder);
+	$('#program summary').textContent = `About your program: ${most} requests at once, each within ${answer} s`;
+}
+
+/** The answers that are stated, by question. @returns {Record<string, string>} */
+export const answers = () => Object.fromEntries(QUESTIONS.map(({ name }) => [name, elements[name].value]).filter(([, answer]) => answer !== ''));
+/** The first seed. */
+export const seed = () => Number(elements.seed.value || FIRST_SEED);
+
+/** Fills the form with what a link carries. @param {import('./link.js').Shared} shared */
+export function fill({ manifest, name, answers, seed }) {
+	for (const question of QUESTIONS) {
+		const answer = String(answers[question.name] ?? '');
+		elements[question.name].value = isUsual(question, answer) ? '' : answer;
+	}
+	elements.seed.value = seed === FIRST_SEED ? '' : seed;
+	elements.manifest.value = manifest;
+	showNames(name ? [name] : [], name);
+	summarize();
+}
+
+/** Shows which Deployments there are, if one can choose. @param {string[]} names */
+export function showNames(names, chosen = '') {
+	elements.name.replaceChildren(...names.map((it) => make('option', { value: it, selected: it === chosen }, it)));
+	$('#which').hidden = names.length < 2;
+}
+
+for (const [index, question] of QUESTIONS.entries()) {
+	const label = make('label', {}, question.text, fieldOf(question));
+	if (index < IN_SIGHT) $('#questions').append(label);
+	else $('#seed').before(label);
+}
+elements.seed.placeholder = FIRST_SEED;
+showUsual();
+summarize();
+// A field that is wrong has to be in sight.
+form.addEventListener('invalid', () => $('#program').setAttribute('open', ''), true);
