@@ -3,6 +3,7 @@
 
 import { BaseImage, Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
 import { mendNodes, mendProbes, without80 } from './kubelet.js';
+import { splitImage, versionOf } from './pods.js';
 
 /** What webernetes models, of what a manifest may hold. */
 const MODELLED = new Set(['Deployment', 'Service']);
@@ -224,12 +225,6 @@ export class Kubernetes {
 		};
 	}
 }
-
-/** The whole of an image's name, its name, and its tag or the digits of its digest. */
-const splitImage = (reference) => /^(.*?)(?::([^:/]+))?$/.exec(reference);
-
-/** The name of another version of an image. */
-export const versionOf = (reference, version) => `${splitImage(reference)?.[1].replace(/@.*/, '')}:${version}`;
 
 /** An object with a namespace, as kubectl gives it one. */
 const inNamespace = (object) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata?.namespace ?? 'default' } });

@@ -22,3 +22,9 @@ export function statusOf({ metadata, status }) {
 	if (ended) return ended.terminated.exitCode ? 'Error' : 'Completed'; // webernetes gives no reason
 	return status?.phase ?? 'Pending';
 }
+
+/** The whole of an image's name, its name, and its tag or the digits of its digest. */
+export const splitImage = (reference) => /^(.*?)(?::([^:/]+))?$/.exec(reference);
+
+/** The name of another version of an image. */
+export const versionOf = (reference, version) => `${splitImage(reference)?.[1].replace(/@.*/, '')}:${version}`;

@@ -1,7 +1,6 @@
 // A Deployment under constant requests, into which faults are injected as kubectl and users would.
 
-import { versionOf } from '../cluster/cluster.js';
-import { isReady, restartsOf } from '../cluster/pods.js';
+import { isReady, restartsOf, versionOf } from '../cluster/pods.js';
 import { FAULTS } from './faults.js';
 import { Recorder } from './recorder.js';
 import { Traffic } from './traffic.js';
@@ -16,21 +15,24 @@ const HOPELESS = 3;
 export class Drill {
 	#kubernetes;
 	#settings;
-	#stopped = Promise.withResolvers();
+	#giveUp = () => {};
+	#stopped = new Promise((resolve) => {
+		this.#giveUp = () => resolve(undefined);
+	});
 	#isStarted = false;
 	#readySince = Number.NaN;
 	isOver = false;
 
 	/**
-	 * @param {import('../cluster/cluster.js').Kubernetes} kubernetes
+	 * @param {import('../cluster/cluster.js').Kubernetes & { evict?(pod: any): Promise<boolean> }} kubernetes
 	 * @param {import('../cluster/route.js').Service | import('../cluster/route.js').Proxy} route
-	 * @param {{ answer: number, news: number, slow: number, start: number, burst: number }} settings
+	 * @param {{ answer: number, news: number, slow: number, start: number, burst: number, rate?: number }} settings
 	 */
 	constructor(kubernetes, route, settings) {
 		this.#kubernetes = kubernetes;
 		this.#settings = settings;
 		this.recorder = new Recorder(kubernetes, route);
-		this.traffic = new Traffic(kubernetes.clock, route, settings.answer, (outcome) => this.recorder.count(outcome));
+		this.traffic = new Traffic(kubernetes.clock, route, settings.answer, (outcome) => this.recorder.count(outcome), settings.rate);
 		kubernetes.onChange(() => {
 			if (!this.areAllReady) this.#readySince = Number.NaN;
 			else if (Number.isNaN(this.#readySince)) this.#readySince = this.#now;
@@ -111,7 +113,7 @@ export class Drill {
 		this.isOver = true;
 		this.traffic.stop();
 		this.recorder.stop();
-		this.#stopped.resolve(undefined);
+		this.#giveUp();
 	}
 
 	/** Injects `row.fault`, and writes into the row what users felt and how long it took, until it is over. */
@@ -129,7 +131,7 @@ export class Drill {
 			row.until = this.#kubernetes.clock.nowMs();
 			this.recorder.row = { ...row };
 		};
-		return Promise.race([drill(), this.#stopped.promise]);
+		return Promise.race([drill(), this.#stopped]);
 	}
 
 	/** Writes into a row, as `name`, after how many seconds something held, if it did. */
@@ -203,6 +205,28 @@ export class Drill {
 	async delete(row) {
 		const [victim] = this.pods;
 		if (victim) await this.#heal(row, [victim], isGone, () => this.#kubernetes.delete(victim));
+	}
+
+	/** As `kubectl drain` does: evicts `row.replicas` pods, and asks again after a second where a budget refuses it. */
+	async evict(row) {
+		const victims = this.pods.slice(0, row.replicas);
+		const countReady = () => {
+			row.least = Math.min(row.least ?? Infinity, this.pods.filter(isReady).length);
+		};
+		Object.assign(row, { denied: 0 });
+		const forget = this.#kubernetes.onChange(countReady);
+		await this.#heal(row, victims, isGone, async () => {
+			for (const victim of victims) await this.#evict(row, victim);
+		});
+		forget();
+	}
+
+	async #evict(row, victim) {
+		const end = this.#now + this.#patience;
+		while (!this.isOver && this.#now < end && !(await this.#kubernetes.evict(victim))) {
+			row.denied++;
+			await this.sleep(1);
+		}
 	}
 
 	/** As `kubectl scale` does. */

@@ -74,6 +74,13 @@ export const FAULTS = {
 		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
 		says: ({ replaced }) => (replaced === undefined ? 'never ends' : undefined),
 	},
+	evict: {
+		label: 'Evicted pods',
+		end: 'replaced',
+		inject: (drill, row) => drill.evict(row),
+		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
+		says: ({ replaced }) => (replaced === undefined ? 'are never replaced' : undefined),
+	},
 	scale: {
 		label: 'Scaling',
 		end: 'replaced',

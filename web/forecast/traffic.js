@@ -16,6 +16,7 @@ export class Traffic {
 	#route;
 	#answer;
 	#count;
+	#rate;
 	#isOver = false;
 	#inFlight = new Set();
 
@@ -24,16 +25,19 @@ export class Traffic {
 	 * @param {{ send(request: any, client: object): Promise<any> }} route
 	 * @param {number} answer how long the slowest answers take, in seconds
 	 * @param {(outcome: Outcome) => void} count
+	 * @param {number} [rate] of requests, a second: by default, clients ask again and again
 	 */
-	constructor(clock, route, answer, count) {
+	constructor(clock, route, answer, count, rate = undefined) {
 		this.#clock = clock;
 		this.#route = route;
 		this.#answer = answer;
 		this.#count = count;
+		this.#rate = rate;
 	}
 
 	/** Lets the clients start, one after the other, until all ask. */
 	async start() {
+		if (this.#rate) return void this.#askSteadily(this.#rate);
 		for (let client = 0; client < CLIENTS.quick; client++) this.#ask(QUICK, (PAUSE * client) / CLIENTS.quick);
 		for (let client = 0; client < CLIENTS.slow; client++) this.#ask(SLOW, (Math.max(this.#answer, PAUSE) * client) / CLIENTS.slow);
 		await this.#sleep(this.#answer);
@@ -75,6 +79,15 @@ export class Traffic {
 		while (!this.#isOver) {
 			await this.#request(target, client);
 			await this.#sleep(PAUSE * (0.5 + Math.random())); // so that no client keeps step with a proxy
+		}
+	}
+
+	/** Asks so many times a second, and never more often, whether there is an answer or not. */
+	async #askSteadily(rate) {
+		const client = {};
+		while (!this.#isOver) {
+			this.#request(QUICK, client);
+			await this.#sleep(1 / rate);
 		}
 	}
 
