@@ -15,6 +15,9 @@ const REASONS = {
 	503: 'Service Unavailable',
 };
 
+/** A host that isolates its pages lets them frame only what is isolated, too. @type {[string, string]} */
+const ISOLATED = ['cross-origin-embedder-policy', 'require-corp'];
+
 /**
  * Passes a request to the cluster of a session.
  * @param {import('./session.js').Session} session
@@ -29,11 +32,9 @@ export async function pass(session, request, target) {
 		const answer = await route.send({ method, target, authority: new URL(url).host, headers: [...headers] }, request);
 		const { status } = answer;
 		const body = status === 204 || status === 304 ? null : answer.body;
-		// A host that isolates its pages lets them frame only what is isolated, too.
-		const isolation = [['cross-origin-embedder-policy', 'require-corp']];
-		return new Response(body, { status, statusText: REASONS[status], headers: [...answer.headers.map(frameable), ...isolation] });
+		return new Response(body, { status, statusText: REASONS[status], headers: [...answer.headers.map(frameable), ISOLATED] });
 	} catch (error) {
-		return new Response(`${error.message}\n`, { status: 502, statusText: 'Bad Gateway', headers: { refresh: '1' } });
+		return new Response(`${error.message}\n`, { status: 502, statusText: 'Bad Gateway', headers: [['refresh', '1'], ISOLATED] });
 	}
 }
 
