@@ -1,4 +1,4 @@
-// The form of the forecast. A field that is left alone means what is usual, and its value is empty.
+// The form of the forecast. A field that is left alone is empty, and means what the manifest says, or what is usual.
 
 import { QUESTIONS, settingsOf } from '../forecast/questions.js';
 import { $, make } from './dom.js';
@@ -10,26 +10,24 @@ const FIRST_SEED = 1;
 export const form = $('form');
 const { elements } = form;
 
-/** Whether an answer is what is usual. How requests come depends on the manifest. @param {any} question */
-const isUsual = ({ name, usual }, answer) => name !== 'requests' && answer === String(usual);
-const said = make('option', { value: '' });
-
-function fieldOf(question) {
-	const { name, options, least, most, usual } = question;
+/** @param {any} question */
+function fieldOf({ name, options, least, most }) {
 	// Whatever is handled or sent is counted in whole requests.
-	if (!options) return make('input', { type: 'number', name, min: least, max: most, step: least ? 1 : 'any', placeholder: usual ?? '' });
-	const choices = Object.entries(options).map(([value, meaning]) => make('option', { value: isUsual(question, value) ? '' : value }, meaning));
-	const select = make('select', { name }, ...(name === 'requests' ? [said] : []), ...choices);
-	select.value = '';
-	return select;
+	if (!options) return make('input', { type: 'number', name, min: least, max: most, step: least ? 1 : 'any' });
+	const choices = Object.entries(options).map(([value, meaning]) => make('option', { value }, meaning));
+	return make('select', { name }, make('option', { value: '' }), ...choices);
 }
 
-/** Shows what is assumed where nothing is stated. @param {import('../forecast/questions.js').Settings} [settings] */
+/** Shows what is assumed where nothing is stated. @param {import('../forecast/questions.js').Settings} [settings] as found of a manifest */
 export function showUsual(settings) {
-	const { requests, news } = settings ?? settingsOf({});
-	const isKnown = settings && elements.requests.value === '';
-	said.textContent = isKnown ? `${QUESTIONS[0].options[requests]} (as the manifest says)` : 'as the manifest says';
-	elements.news.placeholder = news;
+	const usual = settingsOf({});
+	for (const { name, options } of QUESTIONS) {
+		const field = elements[name];
+		const value = settings && field.value === '' ? settings[name] : usual[name];
+		if (!options) field.placeholder = value;
+		else field.options[0].textContent = name === 'requests' && !settings ? 'as the manifest says' : `${options[value]} (assumed)`;
+	}
+	summarize();
 }
 
 /** Says in a line what stands in the fields that are out of sight. */
@@ -45,14 +43,11 @@ export const seed = () => Number(elements.seed.value || FIRST_SEED);
 
 /** Fills the form with what a link carries. @param {import('./link.js').Shared} shared */
 export function fill({ manifest, name, answers, seed }) {
-	for (const question of QUESTIONS) {
-		const answer = String(answers[question.name] ?? '');
-		elements[question.name].value = isUsual(question, answer) ? '' : answer;
-	}
+	for (const { name } of QUESTIONS) elements[name].value = answers[name] ?? '';
 	elements.seed.value = seed === FIRST_SEED ? '' : seed;
 	elements.manifest.value = manifest;
 	showNames(name ? [name] : [], name);
-	summarize();
+	showUsual();
 }
 
 /** Shows which Deployments there are, if one can choose. @param {string[]} names */
@@ -68,6 +63,5 @@ for (const [index, question] of QUESTIONS.entries()) {
 }
 elements.seed.placeholder = FIRST_SEED;
 showUsual();
-summarize();
 // A field that is wrong has to be in sight.
 form.addEventListener('invalid', () => $('#program').setAttribute('open', ''), true);
