@@ -417,7 +417,7 @@ async fn everyone_can_use_it() {
         tab.page.press("\u{e007}").await;
     }
     tab.page.see("#container[open]").await;
-    tab.page.read("#faults tbody", "/quit").await;
+    tab.page.read("#faults tbody", "A replica that exits").await;
     tab.page.read("#events tbody", "Started").await;
     for width in [1200, 360] {
         tab.page.resize(width, 1000).await;
