@@ -105,7 +105,7 @@ export const FAULTS = {
 	},
 };
 
-/** What the fault of a row is called. */
+/** What the fault of a row is called. @param {{ fault: string, replicas?: number }} row */
 export const labelOf = ({ fault, replicas }) => (fault === 'scale' && replicas !== undefined ? `${FAULTS.scale.label} to ${replicas}` : FAULTS[fault].label);
 
 /** How much a row hurts, in requests. */

@@ -3,6 +3,7 @@
 import { preStopOf } from './hook.js';
 import { SCHEMA } from './schema.js';
 import { PROBES } from './shape.js';
+import { PREFIX } from './stated.js';
 
 /** Of a value of a type, what is read. */
 function readOf(type, value) {
@@ -19,6 +20,12 @@ function containerOf(container, grace) {
 	const { preStop } = container.lifecycle ?? {};
 	const hook = preStop?.exec && { lifecycle: { preStop: { exec: { command: preStopOf(preStop, grace).command } } } };
 	return { ...container, ...Object.fromEntries(handlers), ...hook };
+}
+
+/** The annotations that say how a program behaves. */
+function annotationsOf(annotations) {
+	const ours = Object.entries(annotations).filter(([key]) => key.startsWith(PREFIX));
+	return ours.length ? { annotations: Object.fromEntries(ours) } : {};
 }
 
 /** A Deployment of which every field that is read may be shared. */
@@ -38,10 +45,10 @@ function deploymentOf({ spec, ...deployment }) {
  */
 export function keptOf(deployment, { service, scaler, disruptions, claimed, route }) {
 	const { namespace } = deployment.metadata;
-	const of = ({ apiVersion, kind, metadata: { name }, spec }) => ({
+	const of = ({ apiVersion, kind, metadata: { name, annotations = {} }, spec }) => ({
 		apiVersion,
 		kind,
-		metadata: { name, ...(namespace && { namespace }) },
+		metadata: { name, ...(namespace && { namespace }), ...(kind === 'Deployment' && annotationsOf(annotations)) },
 		spec: readOf(`${kind}Spec`, spec),
 	});
 	const kept = [deploymentOf(deployment), service, scaler, disruptions, ...claimed].filter(Boolean).map(of);

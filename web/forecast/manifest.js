@@ -8,6 +8,7 @@ import { parse, refuse, say } from './parse.js';
 import { merge, yaml } from './patch.js';
 import { checkDeployment } from './rules.js';
 import { isSubdomain, PROBES, shaped } from './shape.js';
+import { statedOf } from './stated.js';
 import { claimsOf, traitsOf } from './traits.js';
 
 /** The most replicas: more would take too long. */
@@ -17,14 +18,26 @@ const SEEN = 5;
 
 /**
  * A Deployment as it is forecast.
- * `text`: the manifest as it was; `names`: all Deployments in it; `name`, `namespace`: of the one that was chosen, and its
- * namespace only if the manifest says it. `objects`: the Deployment and its Service, as modelled. `main`: the name of the
+ * `text`: the manifest as it was; `names`: all Deployments in it, and `idle`: those of them that run no pods; `name`,
+ * `namespace`: of the one that was chosen, and its namespace only if the manifest says it. `objects`: the Deployment and its Service, as modelled. `main`: the name of the
  * container that serves users. `original`: the Deployment as it was. `notes`: sentences on what is not modelled, or taken
  * for something else. `route`: how requests come: by a Service alone, a proxy, or connections that clients keep.
+ * `stated`: the answers to questions that its annotations give.
  * `kept`: the objects of which `modelText` is made; `others`: what stands beside the Deployment.
- * @typedef {{ text: string, names: string[], name: string, namespace?: string, objects: any[], main: string, original: any,
- *   notes: string[], route: 'service' | 'proxy' | 'kept', traits: import('./traits.js').Traits, kept: any[], others: any[] }} Manifest
+ * @typedef {{ text: string, names: string[], idle: string[], name: string, namespace?: string, objects: any[], main: string, original: any,
+ *   notes: string[], route: 'service' | 'proxy' | 'kept', stated: Record<string, string>, traits: import('./traits.js').Traits, kept: any[], others: any[] }} Manifest
  */
+
+/** What `act` returns. Throws in one line what is wrong with the manifest that it reads. */
+export function inOneLine(act) {
+	try {
+		return act();
+	} catch (error) {
+		if (error instanceof RangeError) refuse('', 'it is nested too deeply');
+		if (error instanceof ReferenceError) refuse('', 'its aliases have no anchor, or stand for too much');
+		throw error;
+	}
+}
 
 /** How many replicas are forecast. */
 function replicasOf({ replicas = 1, paused }, autoscaler) {
@@ -69,6 +82,7 @@ function forecastOf(original, others) {
 		original,
 		notes: notesOf(deployment, beside, traits, replicas, unknown),
 		route: /** @type {Manifest['route']} */ (routeOf(beside, runningOf(pod))),
+		stated: statedOf(metadata.annotations),
 		traits,
 		kept: keptOf(deployment, beside),
 	};
@@ -79,22 +93,24 @@ function choose(deployments, wanted) {
 	const nameOf = ({ metadata }) => (typeof metadata?.name === 'string' ? metadata.name : '');
 	const names = [...new Set(deployments.map(nameOf))].filter(isSubdomain);
 	if (wanted && !names.includes(wanted)) refuse('', `there is no Deployment called ${say(wanted)}; found: ${names.slice(0, SEEN).join(', ').slice(0, 150)}`);
-	const first = deployments.find(({ spec }) => spec?.replicas !== 0) ?? deployments[0];
+	const isIdle = ({ spec }) => spec?.replicas === 0 || spec?.paused === true;
+	const first = deployments.find((it) => !isIdle(it)) ?? deployments[0];
 	// Whoever applies two of the same name is left with the last.
-	const same = deployments.filter((it) => nameOf(it) === (wanted || nameOf(first)));
+	const allOf = (name) => deployments.filter((it) => nameOf(it) === name);
+	const same = allOf(wanted || nameOf(first));
 	const notes = same.length > 1 ? [`This manifest has ${same.length} Deployments called ${say(nameOf(same[0]))}. The last one is forecast.`] : [];
-	return { names, deployment: same.at(-1), notes };
+	return { names, idle: names.filter((name) => isIdle(allOf(name).at(-1))), deployment: same.at(-1), notes };
 }
 
 /**
  * What a manifest says of a Deployment. Throws in one line what is wrong with it, and where.
- * @param {string | Uint8Array} manifest
- * @param {string} [wanted] the name of a Deployment; by default, the first that has replicas
+ * @param {string | Uint8Array | { text: string, objects: any[] }} manifest a text, or what `parse` makes of some
+ * @param {string} [wanted] the name of a Deployment; by default, the first that runs pods
  * @returns {Manifest}
  */
 export function read(manifest, wanted) {
-	try {
-		const { text, objects } = parse(manifest);
+	return inOneLine(() => {
+		const { text, objects } = typeof manifest === 'object' && 'objects' in manifest ? manifest : parse(manifest);
 		const deployments = objects.filter(({ kind }) => kind === 'Deployment');
 		if (!deployments.length) {
 			const kinds = [...new Set(objects.map(({ kind }) => kind))]
@@ -102,15 +118,11 @@ export function read(manifest, wanted) {
 				.map((kind) => (/^\w{1,40}$/.test(kind) ? kind : say(kind)));
 			refuse('', `it contains no Deployment${kinds.length ? `, only ${kinds.slice(0, SEEN).join(', ')}` : ''}`);
 		}
-		const { names, deployment, notes } = choose(deployments, wanted);
+		const { names, idle, deployment, notes } = choose(deployments, wanted);
 		const others = objects.filter((it) => it !== deployment);
 		const found = forecastOf(deployment, others);
-		return { text, names, others, ...found, notes: [...notes, ...found.notes] };
-	} catch (error) {
-		if (error instanceof RangeError) refuse('', 'it is nested too deeply');
-		if (error instanceof ReferenceError) refuse('', 'its aliases have no anchor, or stand for too much');
-		throw error;
-	}
+		return { text, names, idle, others, ...found, notes: [...notes, ...found.notes] };
+	});
 }
 
 /**
@@ -122,7 +134,7 @@ export const withPatch = (manifest, patch) => ({ ...manifest, ...forecastOf(merg
 
 /**
  * A manifest of what is modelled, which `read` reads as the same, but for notes: without values of variables, Secrets,
- * annotations, commands, and whatever else a manifest may hold that is nobody's business.
+ * annotations of others, commands, and whatever else a manifest may hold that is nobody's business.
  * @param {Manifest} manifest
  */
 export const modelText = ({ kept }) => kept.map((object) => `${yaml(object)}\n`).join('---\n');

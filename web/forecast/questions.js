@@ -60,6 +60,15 @@ export const QUESTIONS = [
 	{ name: 'news', text: 'How many seconds does it take until kube-proxy, or your proxy, knows that a pod has come or gone?', least: 0, most: 600 },
 ];
 
+/** The setting that an answer in text means. Throws what the answer is not. @param {any} question */
+export function settingOf({ options, least = 0, most = 0 }, answer) {
+	if (options && !Object.hasOwn(options, answer)) throw new Error(`is none of ${Object.keys(options).join(', ')}`);
+	if (options) return String(answer);
+	const value = String(answer).trim() ? Number(answer) : Number.NaN;
+	if (!(value >= least && value <= most)) throw new Error(`is not a number from ${least} to ${most}`);
+	return value;
+}
+
 /**
  * Settings from answers in text. Throws which of them makes no sense.
  * @param {Record<string, any>} answers by the names of the questions
@@ -67,14 +76,15 @@ export const QUESTIONS = [
  * @returns {Settings}
  */
 export function settingsOf(answers, defaults = {}) {
-	const read = ({ name, options, least = 0, most = 0, usual }) => {
+	const read = (question) => {
+		const { name, usual } = question;
 		const answer = answers[name] ?? '';
 		if (answer === '') return defaults[name] ?? usual;
-		if (options && !Object.hasOwn(options, answer)) throw new Error(`${name}: ${answer} is none of ${Object.keys(options).join(', ')}`);
-		if (options) return String(answer);
-		const value = Number(answer);
-		if (!(value >= least && value <= most)) throw new Error(`${name}: ${answer} is not a number from ${least} to ${most}`);
-		return value;
+		try {
+			return settingOf(question, answer);
+		} catch ({ message }) {
+			throw new Error(`${name}: ${answer} ${message}`);
+		}
 	};
 	const settings = Object.fromEntries(QUESTIONS.map((question) => [question.name, read(question)]));
 	return /** @type {any} */ ({ ...settings, news: settings.news ?? NEWS[settings.requests] });

@@ -24,7 +24,7 @@ const isBetter = (before, after) =>
 	before.harms.every((harm, index) => after.harms[index] <= harm && (harm === 0 || after.harms[index] < harm)) && sumOf(after) <= sumOf(before) / 2;
 
 /** Whether a change makes a fault worse than chance does. */
-const isWorse = (before, after) => middleOf(after) > 1.2 * Math.max(...before.harms) + 5;
+export const isWorse = (before, after) => middleOf(after) > 1.2 * Math.max(...before.harms) + 5;
 const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harms.length >> 1];
 
 export class Search {

@@ -6,17 +6,17 @@ import { faultsFor, hintsFor, silenceOf } from '../forecast/hints.js';
 import { modelText, read, withPatch } from '../forecast/manifest.js';
 import { commandOf } from '../forecast/patch.js';
 import { Pool } from '../forecast/pool.js';
-import { settingsOf } from '../forecast/questions.js';
 import { describe } from '../forecast/report.js';
 import { run } from '../forecast/run.js';
 import { Search } from '../forecast/search.js';
+import { assume } from '../forecast/stated.js';
 
 const start = () => new Worker(import.meta.url, { type: 'module' });
 
 /** Forecasts a manifest, or tries a patch of it, and tells the page what comes of it. */
 async function act({ manifest, name, answers, seed, patch }) {
 	const found = read(manifest, name);
-	const settings = settingsOf(answers, { requests: found.route });
+	const { settings } = assume(found, answers);
 	const subject = { ...(patch ? withPatch(found, patch) : found), settings, faults: faultsFor(found) };
 	const { text, names, notes, faults } = subject;
 	postMessage({ subject: { text, names, name: subject.name, notes, faults, settings, shared: modelText(found), silence: silenceOf(found) } });
