@@ -1,13 +1,19 @@
-// The cluster in a terminal: three replicas behind an ingress at a real address, and their events as
-// `kubectl get events -w` prints them.
+// The cluster in a terminal: replicas behind a proxy at a real address, and their events as `kubectl get events -w` prints
+// them. The component plays the images.
 
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
-import { isReady, Kubernetes } from '../cluster/cluster.js';
-import { Ingress } from '../cluster/ingress.js';
-import { component, loadDeployment, refuse } from './manifest.js';
+import manifests from '../../target/manifests.json' with { type: 'json' };
+import { Kubernetes } from '../cluster/cluster.js';
+import { Component, compile } from '../cluster/component.js';
+import { isReady } from '../cluster/pods.js';
+import { ROUTES } from '../cluster/route.js';
+import { deploymentOf, load, refuse } from './inputs.js';
 
 const USAGE = 'make demo ARGS="[--listen 127.0.0.1:8000] [--manifest FILE] [--replicas N]"';
+/** How long it takes until the proxy has heard of a change, in seconds. */
+const NEWS = 1;
 
 function parse() {
 	try {
@@ -15,7 +21,7 @@ function parse() {
 			options: { listen: { type: 'string', default: '127.0.0.1:8000' }, manifest: { type: 'string' }, replicas: { type: 'string' }, help: { type: 'boolean' } },
 		}).values;
 	} catch ({ message }) {
-		return refuse(`${message} (${USAGE})`);
+		return refuse('make', `${message} (${USAGE})`);
 	}
 }
 const { listen, manifest, replicas, help } = parse();
@@ -24,26 +30,33 @@ if (help) {
 	process.exit();
 }
 const address = URL.parse(`http://${listen.startsWith(':') ? '[::]' : ''}${listen}`);
-if (!address || !/:\d+$/.test(listen)) refuse(`--listen ${listen} is not ADDRESS:PORT`);
-if (replicas !== undefined && !/^\d{1,2}$/.test(replicas)) refuse(`--replicas ${replicas} is not a number of replicas`);
+if (!address || !/:\d+$/.test(listen)) refuse('make', `--listen ${listen} is not ADDRESS:PORT`);
+if (replicas !== undefined && !/^\d{1,2}$/.test(replicas)) refuse('make', `--replicas ${replicas} is not a number of replicas`);
 
-let objects = [];
-let notes = [];
-try {
-	({ objects, notes } = loadDeployment(manifest));
-} catch ({ message }) {
-	refuse(`${manifest}: ${message}`);
+/** What runs: a Deployment of a manifest, or k8s/ as it is. */
+function chosen() {
+	try {
+		if (manifest) return deploymentOf(load([manifest]));
+		const { objects } = structuredClone(manifests);
+		const [{ name: main }] = objects.find(({ kind }) => kind === 'Deployment').spec.template.spec.containers;
+		return { objects, main, notes: [] };
+	} catch ({ message }) {
+		return refuse('make', message);
+	}
 }
+const { objects, main, notes } = chosen();
 if (replicas) objects.find(({ kind }) => kind === 'Deployment').spec.replicas = Number(replicas);
-const kubernetes = new Kubernetes(objects, await component().catch(({ message }) => refuse(message)));
-await kubernetes.start().catch(({ message }) => refuse(message));
-const ingress = new Ingress(kubernetes);
+
+const modules = await compile((name) => readFile(new URL(`../../target/component/${name}`, import.meta.url)));
+const kubernetes = new Kubernetes(objects, main, (seat) => new Component(modules, seat));
+await kubernetes.start().catch(({ message }) => refuse('make', message));
+const route = new ROUTES.proxy(kubernetes, NEWS);
 
 const server = createServer(async ({ method = 'GET', url = '/', headers, rawHeaders }, response) => {
 	const names = rawHeaders.filter((_, index) => index % 2 === 0);
 	const pairs = names.map((name, index) => /** @type {[string, string]} */ ([name.toLowerCase(), rawHeaders[2 * index + 1]]));
 	try {
-		const answer = await ingress.send({ method, target: url, authority: headers.host ?? '', headers: pairs }, () => method === 'GET');
+		const answer = await route.send({ method, target: url, authority: headers.host ?? '', headers: pairs });
 		response.writeHead(answer.status, answer.headers);
 		response.end(answer.body && Buffer.from(await answer.body.arrayBuffer()));
 	} catch ({ message }) {
@@ -51,7 +64,7 @@ const server = createServer(async ({ method = 'GET', url = '/', headers, rawHead
 	}
 });
 server.on('error', (/** @type {NodeJS.ErrnoException} */ { code }) =>
-	refuse(`cannot listen on ${listen}: ${code === 'EADDRINUSE' ? 'it is taken; name another with ARGS="--listen …"' : code}`, 1),
+	refuse('make', `cannot listen on ${listen}: ${code === 'EADDRINUSE' ? 'it is taken; name another with ARGS="--listen …"' : code}`, 1),
 );
 server.listen(Number(address.port || 80), address.hostname.replace(/^\[|\]$/g, ''), () => {
 	const { address, family, port } = /** @type {import('node:net').AddressInfo} */ (server.address());

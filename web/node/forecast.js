@@ -1,45 +1,19 @@
-// Forecasts what faults would cost the users of a Deployment: a table, and what to change. It ends with 1 if something
-// avoidable is lost, and with 2 if it has refused. The same file runs as a thread, too.
+// Forecasts what faults would cost the users of Deployments, and what to change: docs/operations.md has how to use it. The
+// same file runs as a thread, too.
 
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { FAULTS, labelOf } from '../forecast/faults.js';
-import { COUNTS, forecast, seedsFrom, TIMES } from '../forecast/forecast.js';
-import { faultsFor, hintsFor, silenceOf } from '../forecast/hints.js';
-import { commandOf } from '../forecast/patch.js';
+import { seedsFrom } from '../forecast/forecast.js';
+import { escaped } from '../forecast/parse.js';
 import { Pool } from '../forecast/pool.js';
-import { QUESTIONS, settingsOf } from '../forecast/questions.js';
-import { describe } from '../forecast/report.js';
 import { run } from '../forecast/run.js';
-import { Search } from '../forecast/search.js';
-import { load, refuse } from './manifest.js';
+import { documentOf } from './document.js';
+import { deploymentOf, load, printable, refuse } from './inputs.js';
+import { markdownOf } from './markdown.js';
+import { help, parse } from './options.js';
+import { textOf } from './text.js';
 
-const options = Object.fromEntries(['name', 'seed', ...QUESTIONS.map(({ name }) => name)].map((name) => [name, /** @type {const} */ ({ type: 'string' })]));
-const USAGE = `forecast FILE ${Object.keys(options)
-	.map((name) => `[--${name} …]`)
-	.join(' ')}`;
-
-/** What each option means. */
-function help() {
-	console.log(USAGE);
-	for (const { name, text, options } of QUESTIONS) {
-		const answers = Object.entries(options ?? {}).map(([key, meaning]) => `${key}: ${meaning}`);
-		console.log(`  --${name}  ${text} ${answers.join('; ')}`.trimEnd());
-	}
-}
-
-function parse() {
-	try {
-		const { values, positionals } = parseArgs({ options: { ...options, help: { type: 'boolean' } }, allowPositionals: true });
-		const seed = Number(values.seed ?? 1);
-		if (!Number.isInteger(seed) || seed < 0) throw new Error(`seed: ${values.seed} is not a whole number`);
-		settingsOf(values);
-		return { values, path: positionals[0], seed };
-	} catch ({ message }) {
-		return refuse(`${message} (${USAGE})`);
-	}
-}
+const RENDERERS = { text: textOf, markdown: markdownOf, json: (document) => escaped(JSON.stringify(document, undefined, 2)) };
 
 /** A thread that runs one job after the other. @returns {import('../forecast/pool.js').Thread} */
 function start() {
@@ -51,53 +25,46 @@ function start() {
 	return thread;
 }
 
-/** A line of a table. */
-const line = ([first, ...rest]) => console.log(first.padEnd(32) + rest.map((text) => String(text).padStart(14)).join(''));
-/** A number of a summary: that of the middle run, and the least and the most where they differ. */
-function cell(summary, name) {
-	const text = (value) => (value === undefined ? '-' : TIMES.includes(name) ? value.toFixed(1) : String(value));
-	const [least, most] = [summary.least[name], summary.most[name]].map(text);
-	return least === most || name === 'sent' ? text(summary[name]) : `${text(summary[name])} (${least}–${most})`;
+/** The Deployments of some files: the one that is wanted, or all that run pods. */
+function manifestsOf(paths, wanted) {
+	const all = load(paths);
+	const first = deploymentOf(all, wanted);
+	const names = wanted ? [wanted] : first.names.filter((name) => !first.idle.includes(name));
+	return names.length === 1 ? [first] : names.map((name) => deploymentOf(all, name, `Deployment ${name}`));
 }
-const show = (summary) => line([labelOf(summary), ...[...TIMES, ...COUNTS].map((name) => cell(summary, name))]);
 
-/** Says what was found, and how to change it. */
-function report(subject, { findings, patch, after, rest, untried }, summaries) {
-	if (summaries.length < after.length) {
-		console.log('With the first change below:');
-		after.forEach(show);
+/** Says on a terminal what is going on; returns what takes that away. */
+function progress() {
+	const { stderr } = process;
+	const write = (text) => stderr.isTTY && stderr.write(`\r\x1b[K${printable(text).slice(0, (stderr.columns ?? 80) - 1)}`);
+	return { tell: write, clear: () => write('') };
+}
+
+function understand() {
+	try {
+		const options = parse();
+		if (options.isHelp || options.isVersion) return options;
+		const { paths, name, against } = options;
+		return { ...options, manifests: manifestsOf(paths, name), old: against && manifestsOf([against], name) };
+	} catch ({ message }) {
+		return refuse('forecast', message);
 	}
-	console.log();
-	const paragraphs = [...findings.map(describe), ...hintsFor(subject, rest)];
-	for (const paragraph of paragraphs) console.log(`- ${paragraph.replaceAll('`', '')}\n`);
-	const labels = (faults) => faults.map((fault) => FAULTS[fault].label.toLowerCase()).join(', ');
-	if (rest.length) console.log(`Nothing we tried helps with: ${labels(rest)}.\n`);
-	if (untried.length) console.log(`Not tried: ${labels(untried)}.\n`);
-	if (findings.length) console.log(commandOf(subject, patch));
-	else if (!rest.length) console.log('Nothing is lost, if the program behaves as assumed (see --help).');
 }
 
 async function main() {
-	const { values, path, seed } = parse();
-	if (values.help) return help();
-	const manifest = load(path, values.name);
-	const { name, names, notes, route } = manifest;
-	if (names.length > 1 && !values.name) console.log(`Of ${names.length} Deployments, this is ${name}; for another: --name ${names.find((it) => it !== name)}`);
-	for (const note of notes) console.log(note);
-	const silence = silenceOf(manifest);
-	if (silence) return console.log(silence);
-	const subject = { ...manifest, settings: settingsOf(values, { requests: route }), faults: faultsFor(manifest) };
+	const { manifests = [], old, given, seed, output, isHelp, isVersion } = understand();
+	if (isHelp || isVersion) return console.log(isHelp ? help() : VERSION);
 	const pool = new Pool(start, availableParallelism());
-	line(['fault', ...TIMES, ...COUNTS]);
-	const summaries = await forecast(subject, subject.faults, seedsFrom(seed), pool, show);
-	const result = await new Search(subject, seedsFrom(seed), pool).run(summaries);
+	const { tell, clear } = progress();
+	const document = await documentOf(manifests, old, { seeds: seedsFrom(seed), pool, given, tell });
 	pool.end();
-	report(subject, result, summaries);
-	process.exitCode = Number(result.findings.length > 0);
+	clear();
+	console.log(printable(RENDERERS[output](document)));
+	process.exitCode = Number(document.result !== 'good');
 }
 
 process.stdout.on('error', () => process.exit()); // Nobody reads it any more, as in `… | head`.
-if (isMainThread) main().catch(({ message }) => refuse(message));
+if (isMainThread) main().catch(({ message }) => refuse('forecast', `this is a fault of the forecast, so please report it: ${message}`));
 else
 	parentPort?.on('message', async ({ subject, fault, seed }) => {
 		try {
