@@ -1,20 +1,22 @@
 // Where the kubelet of webernetes 0.3.5 differs from a real one, it is mended here.
 
-/** How long a node takes to make a pod's sandbox, and then each container, in milliseconds: webernetes takes no time. */
-const SANDBOX = 700;
+/** How long a node takes at least to make a pod's sandbox, and then each container, in milliseconds: webernetes takes no time. */
+const SANDBOX = 200;
 const CONTAINER = 250;
+/** By how much each may take longer. */
+const JITTER = 500;
 
 /** Makes the nodes of a cluster take their time, as seen on Kubernetes 1.36.2. @param {import('@ngrok/webernetes').Cluster} cluster */
 export function mendNodes({ servers, clock }) {
 	for (const { runtime } of servers) {
 		const run = runtime.runPodSandbox.bind(runtime);
 		runtime.runPodSandbox = async (context, config, handler) => {
-			if (config.metadata?.namespace !== 'kube-system') await clock.wait(SANDBOX);
+			if (config.metadata?.namespace !== 'kube-system') await clock.wait(SANDBOX + JITTER * Math.random());
 			return run(context, config, handler);
 		};
 		const create = runtime.createContainer.bind(runtime);
 		runtime.createContainer = async (context, sandbox, config, pod) => {
-			if (pod.metadata?.namespace !== 'kube-system') await clock.wait(CONTAINER);
+			if (pod.metadata?.namespace !== 'kube-system') await clock.wait(CONTAINER + JITTER * Math.random());
 			return create(context, sandbox, config, pod);
 		};
 	}

@@ -241,7 +241,7 @@ export class Drill {
 		const start = this.#now;
 		const before = this.restarts;
 		const probes = PROBES.map((kind) => this.#kubernetes.container[kind]).map((probe) => (probe ? (probe.periodSeconds ?? 10) * (probe.failureThreshold ?? 3) : 0));
-		const patience = () => duration + this.#settings.answer + Math.max(...probes) + 5;
+		const patience = () => duration + this.#settings.answer + Math.max(...probes) + SLACK;
 		await Promise.all([
 			this.traffic.crowd(this.#settings.burst, duration),
 			this.#note(row, 'unready', start, () => !this.areAllReady, patience),
