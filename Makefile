@@ -63,8 +63,8 @@ bench: build ## Measure it against native hyper and others (QUICK=1 for a trial 
 	cargo build $(HOST) -p spin-on-k8s-bench
 	ulimit -n $$(ulimit -Hn) && target/host/bench
 
-drill: ## Fail, quit, restart, evict and flood replicas on the current cluster, under traffic (see scripts/drill)
-	scripts/drill
+drill: ## Inject faults on the current cluster, under requests: k8s/, or your own (DEPLOYMENT=name, ARGS=--help)
+	@scripts/drill $(ARGS)
 
 picture: components ## Take the README's picture anew, in Chromium
 	scripts/tools >/dev/null

@@ -2,7 +2,7 @@
 //! has the real one do what needs no cluster. Nor is there a docker with an engine.
 
 use crate::support::{ROOT, copy, run, shell};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs;
 
 /// A cluster, as far as make sees one, in a fresh copy of the source.
@@ -164,37 +164,5 @@ fn pods_and_events_say_why_a_rollout_fails() {
     let said = cluster.make("deploy IMAGE=ghcr.io/me/api").unwrap_err();
     for part in ["ImagePullBackOff", "denied by registry", "docs/operations.md"] {
         assert!(said.contains(part), "{said}");
-    }
-}
-
-#[test]
-fn a_drill_gives_its_ingress_the_host_and_class_where_it_sends_the_traffic() {
-    // It ends when it applies the ingress.
-    let replies = format!(
-        "*'patch --local'*) exec {ROOT}/target/venv/bin/kubectl \"$@\" ;;
-         *'-f -') cat >\"${{0%/*}}/ingress.yaml\"; [ \"$1\" = create ] ;;"
-    );
-    let cluster = Cluster::new("cluster-to-drill", &[HAS_CLASS, &replies].join("\n"));
-    for (base_url, class, expected) in [
-        ("http://host/", "", json!({ "host": "host" })),
-        ("https://me:pw@Lab.Example:8443/", "", json!({ "host": "lab.example", "tls": [{}] })),
-        ("http://192.0.2.1:8000", "nginx", json!({ "class": "nginx" })),
-        ("http://[2001:db8::1]:8000", "", json!({})),
-    ] {
-        let Cluster { source, bin } = &cluster;
-        let settings = format!("PATH={bin}:$PATH BASE_URL={base_url} INGRESS_CLASS={class}");
-        let output = shell(&format!("{settings} {source}/scripts/drill"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        let ingress = fs::read_to_string(format!("{bin}/ingress.yaml")).unwrap();
-        let ingress: Value = serde_saphyr::from_str(&ingress).unwrap();
-        let spec = &ingress["spec"];
-        for (field, value) in [
-            ("host", &spec["rules"][0]["host"]),
-            ("class", &spec["ingressClassName"]),
-            ("tls", &spec["tls"]),
-        ] {
-            assert_eq!(value, &expected[field], "{field} for {base_url}: {said}");
-        }
     }
 }

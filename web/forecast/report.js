@@ -24,7 +24,7 @@ const CAUSES = {
 	error: (n) => `${n} answered with an error`,
 	late: (n) => `${n} never answered`,
 };
-const describeCauses = ({ causes }) =>
+export const describeCauses = ({ causes }) =>
 	Object.entries(causes)
 		.sort(([, one], [, other]) => other - one)
 		.map(([cause, amount]) => CAUSES[cause](number.format(amount)))

@@ -1,0 +1,55 @@
+// What a drill has measured, as a table, beside a forecast if there is one.
+
+import { harmOf, labelOf } from '../forecast/faults.js';
+import { COUNTS, forecast, seedsFrom, TIMES } from '../forecast/forecast.js';
+import { describeCauses } from '../forecast/report.js';
+import { refuse } from './kubectl.js';
+
+const seconds = (value) => (value === undefined ? '-' : `${value.toFixed(1)} s`);
+const line = (label, cells) => console.log(label.padEnd(28) + cells.map((cell) => String(cell).padStart(12)).join(''));
+
+/** Forecasts faults, one run at a time; returns their summaries. */
+export async function foresee(subject, faults) {
+	await import('./resolve.js').catch(() => refuse('a forecast needs Node 22.15 or newer; make brings one'));
+	const { run } = await import('../forecast/run.js');
+	/** @type {Promise<any>} */
+	let last = Promise.resolve();
+	const queue = ({ subject, fault, seed }) => {
+		last = last.then(() => run(subject, fault, seed));
+		return last;
+	};
+	console.log('Forecasting the same faults …');
+	const { random } = Math;
+	const known = new Set(faults.map(([fault]) => fault).filter((fault) => fault !== 'evict'));
+	const summaries = await forecast(subject, [...known], seedsFrom(1), /** @type {any} */ ({ run: queue }));
+	Math.random = random;
+	return summaries;
+}
+
+/** Both tables beside each other: the times, and how many requests were lost or answered wrongly. */
+function compare(rows, summaries) {
+	const cells = (row) => (row ? [...TIMES.map((name) => seconds(row[name])), `${row.lost + row.bad} of ${row.sent}`] : ['', '', '', 'none']);
+	console.log();
+	line('', ['forecast', '', '', '', 'measured']);
+	line('fault', [...TIMES, 'lost', ...TIMES, 'lost']);
+	for (const row of rows) {
+		const summary = summaries.find(({ fault, replicas }) => fault === row.fault && (fault !== 'scale' || replicas === row.replicas));
+		line(labelOf(row), [...cells(summary), ...cells(row)]);
+	}
+}
+
+/** Prints all rows; returns whether users felt nothing. */
+export function report(rows, summaries, way) {
+	console.log();
+	line('fault', [...TIMES, ...COUNTS]);
+	for (const row of rows) line(labelOf(row), [...TIMES.map((name) => seconds(row[name])), ...COUNTS.map((name) => row[name])]);
+	if (summaries) compare(rows, summaries);
+	console.log(`\nRequests went ${way}.`);
+	for (const row of rows.filter(({ lost }) => lost)) console.log(`${labelOf(row)}: ${row.lost} lost, ${describeCauses(row)}.`);
+	for (const row of rows.filter(({ restarts }) => restarts)) console.log(`${labelOf(row)}: ${row.restarts} restarts of containers.`);
+	const evictions = rows.filter(({ fault }) => fault === 'evict');
+	for (const { denied, least } of evictions) console.log(`The disruption budget refused ${denied} evictions; at least ${least} replicas stayed ready.`);
+	const isHarmless = rows.every((row) => harmOf(row) === 0) && evictions.every(({ least, replicas }) => least >= replicas - 1);
+	console.log(isHarmless ? 'All healed, and nothing was lost.' : 'Users felt it.');
+	return isHarmless;
+}
