@@ -23,9 +23,8 @@ demo: components ## See it heal in a terminal: a cluster behind 127.0.0.1:8000 (
 	@$(NODE) web/node/demo.js $(ARGS)
 
 MANIFEST ?= k8s/deployment.yaml
-forecast: components ## Forecast, within seconds, what faults would cost the users of a Deployment (MANIFEST=FILE)
-	@scripts/web
-	@$(NODE) web/node/forecast.js "$(MANIFEST)" $(ARGS)
+forecast: ## Forecast, within seconds, what faults would cost the users of a Deployment (MANIFEST=FILE, see ARGS=--help)
+	@scripts/forecast "$(MANIFEST)" $(ARGS)
 
 build: components ## Build the components, and the host that carries one of them
 	cargo build $(HOST) -p spin-on-k8s-host
@@ -42,6 +41,7 @@ components: ## Build the components alone
 
 test: components ## Run the tests, and install the tools that they need
 	scripts/web
+	scripts/forecast
 	$(NODE) --test --test-concurrency=2 web/*/*.test.js
 	skip=$$(scripts/tools) && cargo test $(TESTS) -- $$skip --skip faults:: --skip release:: --test-threads 4 # which mostly wait
 

@@ -94,14 +94,19 @@ fn another_folder_home_and_environment_make_no_difference() {
     for path in manifests() {
         assert!(install.contains(&fs::read_to_string(format!("{ROOT}/{path}")).unwrap()), "{path}");
     }
-    for guest in ["spin-on-k8s", "lifeline"] {
+    for (subject, part, tool) in [
+        ("spin-on-k8s", "spin-sdk", "wasmtime"),
+        ("lifeline", "spin-sdk", "wasmtime"),
+        ("forecast", "@ngrok/webernetes", "esbuild"),
+    ] {
         let bill: serde_json::Value =
-            serde_json::from_str(&made(&format!("{guest}.cdx.json"))).unwrap();
+            serde_json::from_str(&made(&format!("{subject}.cdx.json"))).unwrap();
         assert_eq!(bill["metadata"]["component"]["version"], VERSION);
         let names = bill["components"].as_array().unwrap().iter().map(|it| &it["name"]);
         let names = names.filter_map(|name| name.as_str()).collect::<BTreeSet<_>>();
-        assert!(names.contains("spin-sdk") && !names.contains("wasmtime"), "{names:?}");
+        assert!(names.contains(part) && !names.contains(tool), "{names:?}");
     }
+    assert!(names.contains(&format!("spin-on-k8s-forecast-{VERSION}.tgz")), "{names:?}");
 }
 
 #[test]

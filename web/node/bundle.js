@@ -1,5 +1,6 @@
-// Bundles the forecast into one file that needs Node.js 20 and nothing else, and puts it into a package: target/forecast.mjs
-// and target/package. scripts/forecast runs it, in the repository's folder.
+// Bundles the forecast into one file that needs Node.js 20 and nothing else, puts it into a package, and lists the packages
+// that are in it: target/forecast.mjs, target/package, and target/forecast.cdx.json. scripts/forecast runs it, in the
+// repository's folder.
 
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
@@ -7,6 +8,7 @@ import { build } from 'esbuild';
 const FILE = 'target/forecast.mjs';
 const PACKAGE = 'target/package';
 const NAME = 'spin-on-k8s-forecast';
+const LICENSE = 'Apache-2.0';
 const OLDEST = 20;
 
 const [, version = ''] = /^version = "(.*)"/m.exec(readFileSync('Cargo.toml', 'utf8')) ?? [];
@@ -33,7 +35,7 @@ Promise.withResolvers ??= function () {
 	return it;
 };`;
 
-await build({
+const { metafile } = await build({
 	bundle: true,
 	minify: true,
 	format: 'esm',
@@ -48,6 +50,7 @@ await build({
 	logLevel: 'warning',
 	entryPoints: ['web/node/forecast.js'],
 	outfile: FILE,
+	metafile: true,
 });
 
 rmSync(PACKAGE, { recursive: true, force: true });
@@ -58,7 +61,7 @@ const about = {
 	name: NAME,
 	version,
 	description: 'Forecasts what faults would cost the users of a Deployment, and what to change',
-	license: 'Apache-2.0',
+	license: LICENSE,
 	type: 'module',
 	bin: 'forecast.mjs',
 	engines: { node: `>=${OLDEST}` },
@@ -66,3 +69,22 @@ const about = {
 writeFileSync(`${PACKAGE}/package.json`, `${JSON.stringify(about, undefined, 2)}\n`);
 // Whatever the umask is, since the package holds modes.
 for (const [file, mode] of Object.entries({ 'forecast.mjs': 0o755, LICENSE: 0o644, 'package.json': 0o644 })) chmodSync(`${PACKAGE}/${file}`, mode);
+
+/** A package of npm, as CycloneDX describes it. */
+function componentOf(name) {
+	const { version, license } = JSON.parse(readFileSync(`web/node_modules/${name}/package.json`, 'utf8'));
+	const { integrity } = locked[`node_modules/${name}`];
+	const content = Buffer.from(integrity.replace('sha512-', ''), 'base64').toString('hex');
+	const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
+	return { type: 'library', 'bom-ref': purl, name, version, hashes: [{ alg: 'SHA-512', content }], licenses: [{ license: { id: license } }], purl };
+}
+const { packages: locked } = JSON.parse(readFileSync('web/package-lock.json', 'utf8'));
+const names = Object.keys(metafile.inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
+const bill = {
+	bomFormat: 'CycloneDX',
+	specVersion: '1.5',
+	version: 1,
+	metadata: { component: { type: 'application', 'bom-ref': NAME, name: NAME, version, licenses: [{ license: { id: LICENSE } }] } },
+	components: [...new Set(names)].sort().map(componentOf),
+};
+writeFileSync('target/forecast.cdx.json', `${JSON.stringify(bill, undefined, 2)}\n`);
