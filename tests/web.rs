@@ -275,7 +275,7 @@ async fn a_forecast_says_what_to_change_and_how_it_was_tried() {
     page.see("figure svg rect.lost").await;
     page.read("figure output", "Answers: ").await;
 
-    let lost = "#rows [data-fault=fail] td:nth-child(6)";
+    let lost = "#rows [data-fault=fail] td:nth-child(3)";
     page.click("#compare").await;
     page.read(lost, " → 0").await;
     page.click("#compare").await;

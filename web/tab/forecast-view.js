@@ -8,6 +8,10 @@ import { Picture } from './picture.js';
 /** @typedef {import('../forecast/forecast.js').Summary} Summary */
 
 const number = new Intl.NumberFormat('en');
+/** What users feel comes first. */
+const COLUMNS = [...COUNTS, ...TIMES];
+/** Here, the least and the most say nothing of what a fault costs. */
+const PLAIN = ['sent', 'retried'];
 const picture = new Picture($('figure'));
 
 /** The summaries by fault: without changes, and with those that are shown, if any. @type {Record<string, Summary>} */
@@ -74,14 +78,16 @@ function showNumbers(fault) {
 	button.disabled = !now;
 	button.textContent = labelOf(now ?? { fault });
 	while (line.childElementCount > 1) line.lastChild.remove();
-	line.append(...[...TIMES, ...COUNTS].map((name) => cellOf(name, after ? before[fault] : now, now)));
+	line.append(...COLUMNS.map((name) => cellOf(name, after ? before[fault] : now, now)));
 }
 
 /** A number in the middle run, and below it, the least and the most; before and after changes. */
 function cellOf(name, old, now) {
 	const say = (value) => (value === undefined ? '–' : TIMES.includes(name) ? value.toFixed(1) : number.format(value));
 	const middle = (it) => (it ? say(it[name]) : unknown);
-	const range = (it) => (it && say(it.least[name]) !== say(it.most[name]) ? `${say(it.least[name])}–${say(it.most[name])}` : middle(it));
+	const differs = (it) => it && !PLAIN.includes(name) && say(it.least[name]) !== say(it.most[name]);
+	// The joiners keep it in one line.
+	const range = (it) => (differs(it) ? `${say(it.least[name])}\u2060–\u2060${say(it.most[name])}` : middle(it));
 	const both = (read) => (read(old) === read(now) ? read(now) : `${read(old)} → ${read(now)}`);
 	const isHarm = (name === 'lost' || name === 'bad') && now?.most[name] > 0;
 	const cell = make('td', { className: isHarm ? 'bad' : '' }, both(middle));
@@ -94,7 +100,7 @@ function choose(fault) {
 	const shown = after?.[fault] ?? before[fault];
 	if (!shown) return;
 	const { sent, lost, bad, at, moments, reason } = shown;
-	const label = `${labelOf(shown)}${after?.[fault] ? ', with the change' : ''}`;
+	const label = `${labelOf(shown)}${after?.[fault] ? ', with changes' : ''}`;
 	const counts = `of ${number.format(sent)} requests, ${number.format(lost)} were lost, and ${number.format(bad)} got a bad answer`;
 	$('#caption').textContent = at === undefined ? `The replicas never get ready${reason ? `: ${reason}` : '.'}` : `${label}: ${counts}, in the middle run.`;
 	picture.show(moments, at ?? moments[0]?.at);
