@@ -75,11 +75,11 @@ export const FAULTS = {
 		says: ({ replaced }) => (replaced === undefined ? 'never ends' : undefined),
 	},
 	evict: {
-		label: 'Evicted pods',
+		label: 'Eviction',
 		end: 'replaced',
 		inject: (drill, row) => drill.evict(row),
 		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
-		says: ({ replaced }) => (replaced === undefined ? 'are never replaced' : undefined),
+		says: ({ replaced }) => (replaced === undefined ? 'is never allowed' : undefined),
 	},
 	scale: {
 		label: 'Scaling',

@@ -11,6 +11,7 @@ import { labelOf } from '../forecast/faults.js';
 import { read } from '../forecast/manifest.js';
 import { QUESTIONS, settingsOf } from '../forecast/questions.js';
 import { rowOf } from '../forecast/recorder.js';
+import { assume } from '../forecast/stated.js';
 import { RealCluster } from './cluster.js';
 import { Kubectl, refuse, Trouble } from './kubectl.js';
 import { foresee, report } from './measured.js';
@@ -29,7 +30,7 @@ These are read from the environment, or from make:
   RATE=10             how often, in requests a second
   YES=1               do not ask
   FORECAST=1          as --forecast: put a forecast of the same manifest beside what was measured
-Faults and questions are those of a forecast (make forecast ARGS=--help).`;
+Questions are those of a forecast (make forecast ARGS=--help), and so are the faults that it can inject: by default, all.`;
 
 /** For how long nothing may change until all replicas are ready, in seconds: images have to come first. */
 const PATIENCE = 180;
@@ -103,8 +104,11 @@ const routeOf = (subject, cluster, { requests, answer }, faultNow) => ({
 	},
 });
 
-/** Injects faults, one after the other, until one does not heal; returns their rows, and whether all healed. */
-async function inject(drill, subject, faults) {
+/**
+ * Injects faults, one after the other, until one does not heal; returns their rows, and whether all healed. `ready` is after
+ * how many seconds all replicas were ready at first.
+ */
+async function inject(drill, subject, faults, ready) {
 	const rows = [];
 	for (const [fault, replicas] of faults) {
 		const row = rowOf(fault, replicas);
@@ -113,7 +117,7 @@ async function inject(drill, subject, faults) {
 		if (fault === 'scale') subject.willScale?.();
 		await drill.inject(row);
 		const isHealed = (await drill.until(() => drill.areAllReady)) !== undefined;
-		if (fault === 'control' && isHealed) row.ready = 0;
+		if (fault === 'control' && isHealed) row.ready = ready;
 		if (!isHealed || drill.isOver) return { rows, isHealed };
 	}
 	return { rows, isHealed: true };
@@ -121,7 +125,8 @@ async function inject(drill, subject, faults) {
 
 /** Deploys, waits until all are ready, and injects faults while clients ask. Whatever has to be closed goes to `open`. */
 async function perform(subject, { kubectl, settings, faults, main, open }) {
-	await kubectl.startProxy();
+	const { ended } = await kubectl.startProxy();
+	const start = Date.now() / 1000;
 	const cluster = open(new RealCluster(kubectl, await subject.open(), main));
 	await cluster.start();
 	tellPods(cluster);
@@ -135,7 +140,7 @@ async function perform(subject, { kubectl, settings, faults, main, open }) {
 	if (ready === undefined) throw new Trouble(`the replicas were not ready, and nothing changed for ${PATIENCE} s`, subject.env.DEPLOYMENT ? 2 : 1);
 	await subject.reach(cluster);
 	await drill.start();
-	return inject(drill, subject, faults);
+	return Promise.race([inject(drill, subject, faults, ready - start), ended]);
 }
 
 /** Performs a drill, and cleans up, whatever happens. */
@@ -171,7 +176,7 @@ async function main() {
 	await kubectl.connect();
 	await subject.check();
 	const manifest = manifestOf(subject);
-	const settings = { ...settingsOf(values, { requests: manifest.route, ...subject.defaults }), rate: subject.rate };
+	const settings = { ...assume(manifest, { ...subject.defaults, ...values }).settings, rate: subject.rate };
 	const faults = choose(subject.faults(manifest), wanted);
 	await subject.confirm(faults);
 	const isForecast = values.forecast || env.FORECAST === '1';

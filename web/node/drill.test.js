@@ -26,7 +26,7 @@ spec:
           image: web:1
           ports: [{ containerPort: 80 }]
           readinessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 1 }
-          lifecycle: { preStop: { sleep: { seconds: 1 } } }
+          lifecycle: { preStop: { sleep: { seconds: 2 } } }
 ---
 apiVersion: v1
 kind: Service
@@ -71,7 +71,7 @@ test('an own Deployment is restarted, deleted, evicted and scaled beside its for
 		.split('\n\n')
 		.slice(1)
 		.map((table) => table.split('\n').map((line) => line.trim().split(/ {2,}/)));
-	const labels = ['A rollout', 'A deleted pod', 'Evicted pods', 'Scaling to 2', 'Scaling to 3'];
+	const labels = ['A rollout', 'A deleted pod', 'Eviction', 'Scaling to 2', 'Scaling to 3'];
 	assert.deepEqual(
 		measured.slice(1).map(([label]) => label),
 		labels,
@@ -110,9 +110,9 @@ test('k8s/ heals in a namespace of its own, which is removed', async (context) =
 	const cluster = await standIn(context);
 	const { code, stdout, stderr } = await start(cluster, {}, ['quit', 'evict', '--answer', '0.2']).ended;
 	assert.deepEqual([code, stderr], [0, ''], stdout);
-	assert.match(stdout, /\nA replica that exits( +\d+\.\d s){3} +\d+ +0 +0 +\d+ +0\nEvicted pods( +\d+\.\d s){3} +\d+ +0 +0 +0 +0\n/);
+	assert.match(stdout, /\nA replica that exits( +\d+\.\d s){3} +\d+ +0 +0 +\d+ +0 +1\nEviction( +\d+\.\d s){3} +\d+ +0 +0 +0 +0 +0\n/);
 	assert.match(stdout, /\nRequests went through the API server's service proxy\.\n/);
-	assert.match(stdout, /\nThe disruption budget refused [1-9]\d* evictions; at least 2 replicas stayed ready\.\n/);
+	assert.match(stdout, /\nThe disruption budget refused [1-9]\d* evictions\. The fewest replicas that were ready at once: 2\.\n/);
 	const [, namespace] = /namespace (spin-on-k8s-drill-\d+-\d+), /.exec(stdout) ?? [];
 	assert.ok(cluster.applied.every(({ kind, metadata }) => kind !== 'Ingress' && metadata.namespace === namespace));
 	const removal = `delete namespace -l app.kubernetes.io/managed-by=spin-on-k8s-drill --field-selector metadata.name=${namespace} --timeout=120s`;
@@ -196,6 +196,7 @@ test('whatever cannot be drilled is refused in one line, and nothing is touched'
 		[{ NAMESPACE: 'mine' }, [], { 'get namespace': { stderr: 'forbidden\n' } }, /^cannot tell whose namespace mine is$/],
 		[{}, [], { auth: { stderr: 'no\n' } }, /^a drill creates its own namespace, but you are not allowed to create namespaces in the context 'test'$/],
 		[{ DEPLOYMENT: 'web' }, [], {}, /^a drill of your own Deployment needs BASE_URL, where users reach it$/],
+		[{ ...own, DEPLOYMENT: 'deployment/web' }, [], {}, /^'deployment\/web' cannot be the name of a Deployment$/],
 		[{ ...own, RATE: '0' }, [], {}, /^RATE is not a number of requests a second, up to 1000: '0'$/],
 		[{ ...own, GET: 'health' }, [], {}, /^GET is not a path: 'health'$/],
 		[{ ...own, NAMESPACE: 'shop' }, [], { 'get deployment': '' }, /^there is no Deployment web in the namespace shop$/],

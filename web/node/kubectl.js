@@ -98,12 +98,24 @@ export class Kubectl {
 		return text ? JSON.parse(text) : undefined;
 	}
 
-	/** Starts the proxy through which the API server is asked: on a socket in a private folder, as it has our rights. */
+	/**
+	 * Starts the proxy through which the API server is asked: on a socket in a private folder, as it has our rights. Returns
+	 * a promise that fails if it ends.
+	 */
 	async startProxy() {
-		this.#folder = await mkdtemp(join(tmpdir(), 'drill-'));
+		this.#folder = await mkdtemp(join(tmpdir(), 'drill-')).catch(() => {
+			throw new Trouble(`cannot make a folder in ${tmpdir()}`);
+		});
 		this.#proxy = this.#spawn(['proxy', `--unix-socket=${join(this.#folder, 'proxy')}`]);
-		const isServing = once(this.#proxy.stdout, 'data').then(() => true);
-		if (!(await Promise.race([isServing, once(this.#proxy, 'close').then(() => false)]))) throw new Trouble('kubectl proxy does not start');
+		let said = '';
+		this.#proxy.stderr.setEncoding('utf8').on('data', (text) => {
+			said = text;
+		});
+		const ended = once(this.#proxy, 'close').then(() => {
+			throw new Trouble(said.trim() || 'kubectl proxy has ended');
+		});
+		await Promise.race([once(this.#proxy.stdout, 'data'), ended]);
+		return { ended };
 	}
 
 	async close() {

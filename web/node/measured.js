@@ -2,7 +2,7 @@
 
 import { harmOf, labelOf } from '../forecast/faults.js';
 import { COUNTS, forecast, seedsFrom, TIMES } from '../forecast/forecast.js';
-import { describeCauses } from '../forecast/report.js';
+import { describeCauses, describeHarm } from '../forecast/report.js';
 import { refuse } from './kubectl.js';
 
 const seconds = (value) => (value === undefined ? '-' : `${value.toFixed(1)} s`);
@@ -41,14 +41,18 @@ function compare(rows, summaries) {
 /** Prints all rows; returns whether users felt nothing. */
 export function report(rows, summaries, way) {
 	console.log();
-	line('fault', [...TIMES, ...COUNTS]);
-	for (const row of rows) line(labelOf(row), [...TIMES.map((name) => seconds(row[name])), ...COUNTS.map((name) => row[name])]);
+	const counts = [...COUNTS, 'restarts'];
+	line('fault', [...TIMES, ...counts]);
+	for (const row of rows) line(labelOf(row), [...TIMES.map((name) => seconds(row[name])), ...counts.map((name) => row[name])]);
 	if (summaries) compare(rows, summaries);
 	console.log(`\nRequests went ${way}.`);
-	for (const row of rows.filter(({ lost }) => lost)) console.log(`${labelOf(row)}: ${row.lost} lost, ${describeCauses(row)}.`);
-	for (const row of rows.filter(({ restarts }) => restarts)) console.log(`${labelOf(row)}: ${row.restarts} restarts of containers.`);
+	for (const row of rows.filter((it) => it.lost || harmOf(it))) {
+		const causes = describeCauses(row);
+		console.log(`${labelOf(row)} ${describeHarm(row)}${causes && ` (${causes})`}.`);
+	}
 	const evictions = rows.filter(({ fault }) => fault === 'evict');
-	for (const { denied, least } of evictions) console.log(`The disruption budget refused ${denied} evictions; at least ${least} replicas stayed ready.`);
+	for (const { denied, least } of evictions)
+		console.log(`The disruption budget refused ${denied} evictions. The fewest replicas that were ready at once: ${least}.`);
 	const isHarmless = rows.every((row) => harmOf(row) === 0) && evictions.every(({ least, replicas }) => least >= replicas - 1);
 	console.log(isHarmless ? 'All healed, and nothing was lost.' : 'Users felt it.');
 	return isHarmless;

@@ -29,6 +29,7 @@ export class Operated {
 	#expected = 200;
 	#isScaled = false;
 	#agents = new WeakMap();
+	/** What is assumed beyond what the manifest says. */
 	defaults = {};
 
 	/**
@@ -40,6 +41,7 @@ export class Operated {
 		this.#kubectl = kubectl;
 		this.env = env;
 		if (!BASE_URL) refuse('a drill of your own Deployment needs BASE_URL, where users reach it');
+		if (!/^[a-z0-9][-.a-z0-9]*$/.test(env.DEPLOYMENT)) refuse(`'${env.DEPLOYMENT}' cannot be the name of a Deployment`);
 		if (!GET.startsWith('/')) refuse(`GET is not a path: '${GET}'`);
 		this.rate = Number(RATE);
 		if (!(this.rate > 0 && this.rate <= 1000)) refuse(`RATE is not a number of requests a second, up to 1000: '${RATE}'`);
@@ -54,7 +56,7 @@ export class Operated {
 		const deployment = await this.#kubectl.get('deployment', DEPLOYMENT, ...where).catch(({ message }) => refuse(message));
 		this.#deployment =
 			deployment ?? refuse(`there is no Deployment ${DEPLOYMENT}${NAMESPACE ? ` in the namespace ${NAMESPACE}` : ' in the current namespace'}`);
-		const list = (kind) => this.#kubectl.get(kind, ...where).then(({ items }) => items);
+		const list = (kind) => this.#kubectl.get(kind, ...where).then((found) => found?.items ?? []);
 		// Who may not see autoscalers does not know whether one owns the replicas.
 		const autoscalers = await list('horizontalpodautoscalers').catch(() => undefined);
 		const others = await Promise.all(['services', 'poddisruptionbudgets'].map((kind) => list(kind).catch(() => [])));

@@ -40,6 +40,12 @@ async function textOf(stream) {
 	return text;
 }
 
+/** A program whose answers say which replica gave them. */
+function named(program, name) {
+	const answer = program.answer.bind(program);
+	return Object.assign(program, { answer: async (request) => ({ ...(await answer(request)), name }) });
+}
+
 export class StandIn {
 	folder = mkdtempSync(join(tmpdir(), 'stand-in-'));
 	/** What kubectl was told, a line a command; what was applied last; and each request of users that came. @type {string[]} */
@@ -87,7 +93,7 @@ export class StandIn {
 		const placed = objects.map((it) => ({ ...it, metadata: { ...it.metadata, namespace } }));
 		this.applied = placed;
 		const { containers } = placed.find(({ kind }) => kind === 'Deployment').spec.template.spec;
-		this.kubernetes = new Kubernetes(placed, containers[0].name, (seat) => new Program(this.settings, seat));
+		this.kubernetes = new Kubernetes(placed, containers[0].name, (seat) => named(new Program(this.settings, seat), seat.name));
 		await this.kubernetes.start();
 		this.route = new Service(this.kubernetes, 0.1);
 	}
@@ -105,7 +111,6 @@ export class StandIn {
 		if (told.startsWith('scale')) await this.kubernetes.patch({ spec: { replicas: Number(/--replicas=(\d+)/.exec(told)?.[1]) } });
 		if (told.startsWith('get runtimeclass')) return { stdout: '{}' };
 		if (told.startsWith('get deployment')) return { stdout: this.kubernetes ? JSON.stringify(this.kubernetes.deployment) : '' };
-		if (/^get (horizontal|pod|services)/.test(told)) return { stdout: '{"items":[]}' };
 		return {};
 	}
 
@@ -157,7 +162,7 @@ export class StandIn {
 		if (target === '/broken') return response.writeHead(500).end();
 		this.#reply(await this.route.send({ method: 'GET', target, authority: '', headers: [] }), target, response);
 	}
-	#reply({ status }, target, response, name = this.kubernetes.pods.keys().next().value) {
+	#reply(/** @type {any} */ { status, name }, target, response) {
 		const body = target.startsWith('/parity') ? 'odd' : JSON.stringify({ time: 'now' });
 		response.writeHead(status, { 'x-replica': name }).end(status === 200 ? body : '');
 	}
@@ -168,6 +173,6 @@ export class StandIn {
 		if (target === '/fail') program.break();
 		if (target === '/quit') program.quit();
 		if (['/fail', '/quit'].includes(target)) return response.writeHead(target === '/quit' ? 202 : 200).end();
-		this.#reply(await program.answer({ target }), target, response, pod.metadata.name);
+		this.#reply(await program.answer({ target }), target, response);
 	}
 }
