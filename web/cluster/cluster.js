@@ -2,6 +2,7 @@
 // play the images of a Deployment.
 
 import { BaseImage, Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
+import { isReady } from './pods.js';
 import { mendNodes, mendProbes, without80 } from './kubelet.js';
 import { splitImage, versionOf } from './pods.js';
 
@@ -24,7 +25,7 @@ const MERGE = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
  * the cause `refused` or `cut`, where there is none. `terminate` is SIGTERM, `end` SIGKILL, or the program's own doing.
  * @typedef {{ started: Promise<void>, ended: Promise<number>, isFailed: boolean, isComputing?: boolean, isListening: boolean,
  *   answer(request: Request): Promise<Answer>, terminate(): void, end(code?: number): void, break(): void, quit(): void }} Program
- * @typedef {{ method: string, target: string, authority: string, headers: [string, string][], isProbe?: boolean }} Request
+ * @typedef {{ method: string, target: string, authority: string, headers: [string, string][], probe?: string }} Request
  * @typedef {{ status: number, isFailed: boolean, headers?: [string, string][], body?: Blob | null }} Answer
  * What a program is told of where it runs: `version` is its image's tag.
  * @typedef {{ name: string, container: string, version: string, env: Map<string, string>,
@@ -59,6 +60,8 @@ export class Kubernetes {
 		this.objects = [...Array.from(namespaces, (name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })), ...modelled];
 		/** The Deployment, as it was applied, patched or scaled last. */
 		this.deployment = this.objects.find(({ kind }) => kind === 'Deployment');
+		/** What says how many pods may be evicted. */
+		this.budget = objects.find(({ kind }) => kind === 'PodDisruptionBudget')?.spec;
 		this.main = main;
 		this.play = play;
 		this.cluster = new Cluster();
@@ -113,6 +116,17 @@ export class Kubernetes {
 	/** Deletes a pod, as kubectl delete does. */
 	async delete({ metadata: { name, namespace } }) {
 		await this.cluster.api.corev1.deleteNamespacedPod({ name, namespace });
+	}
+
+	/** Deletes a pod, unless the budget refuses that; returns whether it did. */
+	async evict(pod) {
+		const { replicas } = this.deployment.spec;
+		const { minAvailable, maxUnavailable } = this.budget ?? {};
+		const amount = (share) => (typeof share === 'string' ? Math.ceil((Number.parseInt(share, 10) / 100) * replicas) : share);
+		const least = maxUnavailable === undefined ? amount(minAvailable ?? 0) : replicas - amount(maxUnavailable);
+		if ([...this.pods.values()].filter(isReady).length - Number(isReady(pod)) < least) return false;
+		await this.delete(pod);
+		return true;
 	}
 
 	/** Reports every change to a kind of object, starting with the objects that already exist. */
@@ -209,15 +223,15 @@ export class Kubernetes {
 	/** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
 	async #answer(name, container, program, { method, url, host, header }) {
 		const headers = Object.entries(header).flatMap(([name, values]) => values.map((value) => [name.toLowerCase(), value]));
-		const isProbe = headers.some(([name]) => name === PROBE);
+		const [, probe] = headers.find(([name]) => name === PROBE) ?? [];
 		const answer = await program.answer({
 			method,
 			target: url.pathname + url.search,
 			authority: host,
 			headers: headers.filter(([name]) => name !== 'accept-encoding'),
-			isProbe,
+			probe,
 		});
-		if (isProbe && container === this.main) for (const listener of this.#probeListeners) listener(name, answer.status < 400);
+		if (probe && container === this.main) for (const listener of this.#probeListeners) listener(name, answer.status < 400);
 		return {
 			status: answer.status,
 			header: Object.fromEntries((answer.headers ?? []).map(([name, value]) => [name, [value]])),

@@ -26,7 +26,7 @@ export class Drill {
 	/**
 	 * @param {import('../cluster/cluster.js').Kubernetes & { evict?(pod: any): Promise<boolean> }} kubernetes
 	 * @param {import('../cluster/route.js').Service | import('../cluster/route.js').Proxy} route
-	 * @param {{ answer: number, news: number, slow: number, start: number, burst: number, rate?: number }} settings
+	 * @param {{ answer: number, news: number, slow: number, start: number, burst: number, rate?: number, dependency?: { isDown: boolean } }} settings
 	 */
 	constructor(kubernetes, route, settings) {
 		this.#kubernetes = kubernetes;
@@ -207,9 +207,17 @@ export class Drill {
 		if (victim) await this.#heal(row, [victim], isGone, () => this.#kubernetes.delete(victim));
 	}
 
-	/** As `kubectl drain` does: evicts `row.replicas` pods, and asks again after a second where a budget refuses it. */
-	async evict(row) {
-		const victims = this.pods.slice(0, row.replicas);
+	/** As `kubectl drain` does with a node that has a pod: evicts all that it has. */
+	drain(row) {
+		const [{ spec }] = this.pods;
+		return this.evict(
+			row,
+			this.pods.filter((pod) => pod.spec?.nodeName === spec?.nodeName),
+		);
+	}
+
+	/** Evicts pods, by default the first `row.replicas`, and asks again after a second where a budget refuses it. */
+	async evict(row, victims = this.pods.slice(0, row.replicas)) {
 		const countReady = () => {
 			row.least = Math.min(row.least ?? Infinity, this.pods.filter(isReady).length);
 		};
@@ -227,6 +235,21 @@ export class Drill {
 			row.denied++;
 			await this.sleep(1);
 		}
+	}
+
+	/** What all replicas depend on is down for so long, in seconds. */
+	async outage(row, duration) {
+		const start = this.#now;
+		const { dependency } = this.#settings;
+		const heal = async () => {
+			await this.#note(row, 'unready', start, () => !this.areAllReady, () => duration);
+			if (this.#now < start + duration) await this.sleep(start + duration - this.#now);
+		};
+		dependency.isDown = true;
+		await heal();
+		dependency.isDown = false;
+		await this.until(() => this.areAllReady);
+		await this.#noteReady(row, start);
 	}
 
 	/** As `kubectl scale` does. */

@@ -7,6 +7,8 @@ const NEVER = 200;
 /** How long nothing happens in the control run, and how long a flood takes: longer than the patience of most probes. */
 const CONTROL = 30;
 const FLOOD = 20;
+/** How long what all replicas depend on is down, in seconds. */
+const OUTAGE = 30;
 
 const never = (time) => (time === undefined ? NEVER : 0);
 const number = new Intl.NumberFormat('en');
@@ -73,6 +75,21 @@ export const FAULTS = {
 		inject: (drill, row) => drill.delete(row),
 		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
 		says: ({ replaced }) => (replaced === undefined ? 'never ends' : undefined),
+	},
+	drain: {
+		label: 'A drained node',
+		end: 'replaced',
+		inject: (drill, row) => drill.drain(row),
+		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
+		says: ({ replaced }) => (replaced === undefined ? 'never ends, because its budget allows no eviction' : undefined),
+		commands: () => ['kubectl drain NODE --ignore-daemonsets --delete-emptydir-data'],
+	},
+	dependency: {
+		label: `An outage of ${OUTAGE} s of what it depends on`,
+		end: 'restarted',
+		inject: (drill, row) => drill.outage(row, OUTAGE),
+		harm: ({ restarts, ready, unready }) => NEVER * restarts + (unready === undefined ? 0 : never(ready)),
+		says: ({ restarts }) => (restarts ? `makes Kubernetes restart ${restarted(restarts)}` : undefined),
 	},
 	evict: {
 		label: 'Eviction',

@@ -41,6 +41,14 @@ const HINTS = [
 		traits.autoscaler && objects[0].spec.replicas === 1 && rest.length
 			? `The number of replicas is up to the ${traits.autoscaler.kind} ${traits.autoscaler.name}: a minimum of 2 would help.`
 			: undefined,
+	({ subject: { traits }, rest }) =>
+		traits.budget && rest.includes('drain')
+			? `PodDisruptionBudget ${traits.budget.name} allows no eviction, so a drain of a node, as in every upgrade of a cluster, waits for ever. Let it allow one (\`maxUnavailable: 1\`), or run more replicas than it asks for.`
+			: undefined,
+	({ subject: { traits, objects }, rest }) =>
+		!traits.budget && rest.includes('drain') && objects[0].spec.replicas > 1
+			? 'Without a PodDisruptionBudget, all pods of a drained node end at once. One with `maxUnavailable: 1` has them wait for one another.'
+			: undefined,
 	({ rest, main }) =>
 		rest.some((fault) => fault === 'fail' || fault === 'broken') && PROBES.every((kind) => !main[kind] || main[kind].tcpSocket)
 			? 'No probe asks whether the program works. One that does, by HTTP, gRPC or a command, would notice that it is broken; which question your program can answer, only you know.'

@@ -77,7 +77,7 @@ function forecastOf(original, others) {
 	return {
 		name,
 		...(namespace && { namespace }),
-		objects: objectsOf(deployment, replicas, beside.service),
+		objects: [...objectsOf(deployment, replicas, beside.service), ...(traits.budget ? [{ kind: 'PodDisruptionBudget', spec: traits.budget }] : [])],
 		main,
 		original,
 		notes: notesOf(deployment, beside, traits, replicas, unknown),

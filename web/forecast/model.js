@@ -60,7 +60,7 @@ export function mainOf(containers, service) {
  * @returns {any[]}
  */
 export function objectsOf({ metadata, spec }, replicas, service) {
-	const { minReadySeconds, progressDeadlineSeconds, selector, strategy = {}, template } = spec;
+	const { minReadySeconds, selector, strategy = {}, template } = spec;
 	const { name, namespace = 'default' } = metadata;
 	const { terminationGracePeriodSeconds: grace = 30 } = template.spec;
 	const { type = 'RollingUpdate', rollingUpdate: { maxSurge = '25%', maxUnavailable = '25%' } = {} } = strategy;
@@ -69,7 +69,6 @@ export function objectsOf({ metadata, spec }, replicas, service) {
 	const deployment = defined({
 		replicas,
 		minReadySeconds: minReadySeconds || undefined,
-		progressDeadlineSeconds,
 		selector: selector.matchExpressions ? { matchLabels: labels } : selector,
 		strategy: type === 'Recreate' ? { type } : { type, rollingUpdate: { maxSurge, maxUnavailable } },
 		template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: grace, containers } },

@@ -60,23 +60,31 @@ export class Program {
 	}
 
 	/** Answers a probe or a request to `/wait`, which takes as long as the slowest answers do, or any other at once. */
-	async answer({ target, isProbe = false }) {
+	async answer({ target, probe = '' }) {
 		if (!this.isListening) throw new Error('The replica refused the connection.', { cause: 'refused' });
 		const { promise, resolve, reject } = Promise.withResolvers();
 		this.#inFlight.add(reject);
-		const { most, beyond, answer } = this.#settings;
-		const isBeyond = this.#inFlight.size > most;
-		if (isBeyond && beyond !== 'queues') resolve(Number(beyond));
-		else if (isBeyond) this.#queue.push(() => this.#work(answer, target, isProbe, resolve));
-		else this.#work(answer, target, isProbe, resolve);
+		const { most, beyond } = this.#settings;
+		const work = () => this.#work(target, probe, resolve);
+		if (this.#inFlight.size <= most) work();
+		else if (beyond === 'queues') this.#queue.push(work);
+		else resolve(Number(beyond));
 		const status = await promise.finally(() => this.#leave(reject));
 		return { status, isFailed: this.isFailed };
 	}
 
-	async #work(answer, target, isProbe, resolve) {
-		const seconds = (target === '/wait' && !isProbe ? answer : 0) + (this.#broken === 'slow' ? MORE : 0);
+	async #work(target, probe, resolve) {
+		const seconds = (target === '/wait' && !probe ? this.#settings.answer : 0) + (this.#broken === 'slow' ? MORE : 0);
 		if (seconds) await this.#clock.wait(seconds * 1000);
-		if (this.#broken !== 'hangs') resolve(isProbe && this.#broken === 'unhealthy' ? 500 : 200);
+		if (this.#broken !== 'hangs') resolve(this.#isWell(probe) ? 200 : 500);
+	}
+
+	/** Whether it can answer well: a request, or a probe of a kind. */
+	#isWell(probe) {
+		const { health, dependency } = this.#settings;
+		if (probe && this.#broken === 'unhealthy') return false;
+		if (!dependency?.isDown) return true;
+		return probe !== '' && (health === 'itself' || (health === 'readiness' && probe !== 'readiness'));
 	}
 
 	#leave(reject) {

@@ -5,8 +5,9 @@ import { MORE } from './program.js';
 /**
  * How requests come; what it does on SIGTERM; how long it takes to start, and to start slowly; how long its slowest
  * answers take; how it breaks; how many requests it has room for at once, and what it does beyond that; how many come at
- * once in a burst; how long it takes until whoever routes requests has heard of a change. Times are in seconds.
- * @typedef {{ requests: string, term: string, start: number, slow: number, answer: number, breaks: string, most: number,
+ * once in a burst; how long it takes until whoever routes requests has heard of a change; what its health check asks.
+ * Times are in seconds. `dependency` is what all replicas depend on, while a forecast runs.
+ * @typedef {{ health: string, dependency?: { isDown: boolean }, requests: string, term: string, start: number, slow: number, answer: number, breaks: string, most: number,
  *   beyond: string, burst: number, news: number }} Settings
  */
 
@@ -48,6 +49,12 @@ export const QUESTIONS = [
 			slow: `it is slow: each answer takes ${MORE} s longer`,
 		},
 		usual: 'unhealthy',
+	},
+	{
+		name: 'health',
+		text: 'What does its health check ask?',
+		options: { itself: 'itself alone', dependency: 'what it depends on, too, such as a database' },
+		usual: 'itself',
 	},
 	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000, usual: 100 },
 	{

@@ -82,9 +82,9 @@ const ENDINGS = [
 		field: 'preStop',
 		lesson: 'no-pre-stop',
 		why: 'a pod stops while requests are still in flight, or on their way to it',
-		patch: ({ spec, container, original, settings }) => {
+		patch: ({ spec, container, original, settings, traits }) => {
 			const seconds = drainOf(settings);
-			if ((container.lifecycle?.preStop?.sleep?.seconds ?? 0) >= seconds) return undefined;
+			if (traits.only || (container.lifecycle?.preStop?.sleep?.seconds ?? 0) >= seconds) return undefined;
 			// A hook has one handler.
 			const others = ['exec', 'httpGet', 'tcpSocket'].filter((handler) => original.lifecycle?.preStop?.[handler]).map((handler) => [handler, null]);
 			const hook = inContainer(container, { lifecycle: { preStop: { ...Object.fromEntries(others), sleep: { seconds } } } });

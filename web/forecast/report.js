@@ -50,14 +50,15 @@ const list = (items) => new Intl.ListFormat('en').format(items);
  * A finding in a few sentences.
  * @param {import('./search.js').Finding} finding
  */
-export function describe({ why, note, patch, before, after, also }) {
+export function describe({ why, note, advice, patch, before, after, also }) {
 	const causes = describeCauses(before);
 	const said = [`${labelOf(before)} ${describeHarm(before)}: ${why}${causes ? ` (${causes})` : ''}.`];
 	if (also.length) said.push(`${also.length === 1 ? 'This has' : 'These have'} the same reason: ${list(also.map((row) => labelOf(row).toLowerCase()))}.`);
-	const needs = JSON.stringify(patch).includes('"sleep":{') ? ' (`sleep` needs Kubernetes 1.30)' : '';
-	said.push(`Set ${list(changesOf(patch))}${needs}.`);
+	const needs = patch && JSON.stringify(patch).includes('"sleep":{') ? ' (`sleep` needs Kubernetes 1.30)' : '';
+	said.push(advice ?? `Set ${list(changesOf(patch))}${needs}.`);
 	const longer = before.ready && after.ready > before.ready + 3 ? `, and takes ${after.ready.toFixed(0)} s instead of ${before.ready.toFixed(0)} s` : '';
 	said.push(`With it, ${labelOf(after).toLowerCase()} ${sumOf(after) ? describeHarm(after) : 'costs nothing'}${longer}.`);
+	if (patch && JSON.stringify(patch).includes('"exec":null')) said.push('This replaces what the hook does now.');
 	if (note) said.push(note);
 	return said.join(' ');
 }

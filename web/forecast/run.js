@@ -20,10 +20,8 @@ const PHASE = 10;
 export const deploymentOf = (objects) => objects.find(({ kind }) => kind === 'Deployment');
 
 /** The program of a container: what serves users is as the settings say; whatever else runs beside it works. */
-const playOf =
-	({ main, settings }) =>
-	(seat) =>
-		new Program(settings, seat.container === main ? seat : { ...seat, version: '' });
+const playOf = (main, settings) => (seat) =>
+	seat.container === main ? new Program(settings, seat) : new Program({ ...settings, health: 'itself' }, { ...seat, version: '' });
 
 /**
  * Injects a fault into what is forecast, and returns its row. If the replicas never get ready, its `at` is missing, and
@@ -34,9 +32,11 @@ const playOf =
  * @param {import('../cluster/cluster.js').Kubernetes['play']} [play]
  * @param {number} [replicas] how many to scale to: by default, half of what there are
  */
-export async function run(subject, fault, seed, play = playOf(subject), replicas = undefined) {
+export async function run(subject, fault, seed, play = undefined, replicas = undefined) {
 	seedChance(seed);
-	const { objects, main, settings } = subject;
+	const { objects, main } = subject;
+	const settings = { ...subject.settings, dependency: { isDown: false } };
+	play ??= playOf(main, settings);
 	const kubernetes = atEpoch(() => new Kubernetes(objects, main, play, true));
 	const step = (promise) => stepUntil(kubernetes, promise);
 	await step(kubernetes.start(VERSIONS));

@@ -12,7 +12,7 @@ const MOST = 5;
 /**
  * A change that was tried: what it changes and why, its patch, and the summaries of the fault before and after it; and
  * those of other faults that it takes the harm from.
- * @typedef {{ field: string, lesson: string, why: string, note?: string, patch: any, before: import('./forecast.js').Summary,
+ * @typedef {{ field: string, lesson: string, why: string, note?: string, advice?: string, patch?: any, before: import('./forecast.js').Summary,
  *   after: import('./forecast.js').Summary, also: import('./forecast.js').Summary[] }} Finding
  *
  * What is forecast, and what reads its manifest.
@@ -26,6 +26,14 @@ const isBetter = (before, after) =>
 /** Whether a change makes a fault worse than chance does. */
 export const isWorse = (before, after) => middleOf(after) > 1.2 * Math.max(...before.harms) + 5;
 const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harms.length >> 1];
+
+/** The advice on a health check that asks what the program depends on. */
+const LIVENESS = {
+	field: 'livenessProbe',
+	lesson: 'probes',
+	why: 'liveness asks what the program depends on, and no restart mends that',
+	advice: 'Have liveness ask the program alone; readiness may ask more.',
+};
 
 export class Search {
 	#subject;
@@ -68,8 +76,10 @@ export class Search {
 		for (const before of hurting) if (!(await this.#solve(found, before, tell))) untried.push(before.fault);
 		const { findings, after } = await this.#together(known, found);
 		await Promise.all(findings.map((finding) => this.#spread(finding, hurting)));
-		const rest = after.filter((it) => sumOf(it) > 0 && !untried.includes(it.fault)).map(({ fault }) => fault);
-		return { findings, patch: patchOf(findings), after, rest, untried };
+		const advice = await this.#advise(after, tell);
+		const isDone = ({ fault }) => untried.includes(fault) || advice.some((it) => it.before.fault === fault);
+		const rest = after.filter((it) => sumOf(it) > 0 && !isDone(it)).map(({ fault }) => fault);
+		return { findings: [...findings, ...advice], patch: patchOf(findings), after, rest, untried };
 	}
 
 	/** Adds what helps against a fault to what was found; returns whether all was tried that there is. */
@@ -124,6 +134,18 @@ export class Search {
 		});
 		const better = (await Promise.all(tries)).filter((finding) => finding !== undefined);
 		return better.sort((one, other) => sumOf(one.after) - sumOf(other.after))[0];
+	}
+
+	/** What no patch can be written for, since only people know what to change: tried with a program that does so. */
+	async #advise(summaries, tell) {
+		const before = summaries.find(({ fault, restarts }) => fault === 'dependency' && restarts > 0);
+		if (!before) return [];
+		const settings = { ...this.#subject.settings, health: 'readiness' };
+		const after = await forecastFault({ ...this.#subject, settings }, before.fault, this.#seeds, this.#pool);
+		if (!isBetter(before, after)) return [];
+		const finding = { ...LIVENESS, patch: undefined, before, after, also: [] };
+		tell(finding);
+		return [finding];
 	}
 
 	/** All faults with all changes in one patch, without those that make any fault worse. */

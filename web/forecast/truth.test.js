@@ -10,7 +10,7 @@ import { run } from './run.js';
 
 const MANIFESTS = ['default', 'good', 'no-prestop', 'no-probes', 'recreate', 'single'];
 /** The headings of the figures that are compared, by how requests came. Clients that keep connections are too few to compare. */
-const ROUTES = { 'through the Service (kube-proxy)': 'service', 'through an ingress': 'proxy', 'a slow version that nobody undoes': 'service' };
+const ROUTES = { 'through the Service (kube-proxy)': 'service', 'through an ingress': 'proxy', 'a slow version that nobody undoes': 'service', 'two more faults': 'service' };
 
 /** What is not reached, and why. */
 const OFF = {

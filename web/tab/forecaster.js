@@ -29,7 +29,7 @@ async function act({ manifest, name, answers, seed, patch }) {
 		fault: finding.before.fault,
 		lesson: finding.lesson,
 		patch: finding.patch,
-		command: commandOf(found, finding.patch),
+		command: finding.patch && commandOf(found, finding.patch),
 	});
 	const { findings, patch: whole, ...more } = await new Search(subject, seedsFrom(seed), pool).run(summaries, (finding) => postMessage({ finding: shown(finding) }));
 	postMessage({ done: { ...more, hints: hintsFor(subject, more.rest), findings: findings.map(shown), patch: whole, command: commandOf(found, whole) } });
