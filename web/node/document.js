@@ -61,7 +61,7 @@ async function forecastOf(manifest, means) {
 		fault: finding.before.fault,
 		also: finding.also.map(({ fault }) => fault),
 		patch: finding.patch,
-		command: commandOf(subject, finding.patch),
+		command: finding.patch && commandOf(subject, finding.patch),
 		before: rowOf(finding.before),
 		after: rowOf(finding.after),
 	}));
@@ -70,7 +70,7 @@ async function forecastOf(manifest, means) {
 		summary: summarize(summaries, found),
 		rows: summaries.map(rowOf),
 		findings,
-		...(findings.length && { together: { patch: found.patch, command: commandOf(subject, found.patch), rows: found.after.map(rowOf) } }),
+		...(findings.some(({ patch }) => patch) && { together: { patch: found.patch, command: commandOf(subject, found.patch), rows: found.after.map(rowOf) } }),
 		hints: hintsFor(subject, found.rest),
 		rest: found.rest,
 		untried: found.untried,
