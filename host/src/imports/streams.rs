@@ -32,7 +32,7 @@ impl streams::HostOutputStream for Instance {
         if contents.len() > MAX_WRITE {
             bail!("{} bytes in one write, of at most {MAX_WRITE}", contents.len());
         }
-        let is_written = self.table.get(&stream)?.write(&contents);
+        let is_written = self.table.get(&stream)?.write(&contents, &mut self.body_room);
         Ok(is_written.then_some(()).ok_or(StreamError::Closed))
     }
 
