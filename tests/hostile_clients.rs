@@ -3,9 +3,7 @@
 use crate::support::{Api, HELD, Host, PATIENCE, hold, rest, with_wait_in_flight};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use spin_on_k8s_host::guest::Code;
-use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::server::Limits;
+use spin_on_k8s_host::{Code, KeyValue, Limits};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

@@ -2,16 +2,15 @@
 
 use crate::support::{self, Host, PATIENCE, ROOT, compile};
 use hyper::Request;
-use spin_on_k8s_host::bindings::wasi::http::types::{
+use spin_on_k8s_host::wasi::http::types::{
     HostFields, HostIncomingRequest, HostOutgoingBody, HostOutgoingResponse,
 };
-use spin_on_k8s_host::bindings::wasi::io::streams::HostOutputStream;
-use spin_on_k8s_host::bindings::wasi::keyvalue::atomics::{Host as _, HostCas};
-use spin_on_k8s_host::bindings::wasi::keyvalue::store::{Host as _, HostBucket};
-use spin_on_k8s_host::guest::{Code, Guest, Memory};
-use spin_on_k8s_host::instance::{Instance, MAX_TICKS, MEMORY_LIMIT, TICK};
-use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::resources::OutgoingBody;
+use spin_on_k8s_host::wasi::io::streams::HostOutputStream;
+use spin_on_k8s_host::wasi::keyvalue::atomics::{Host as _, HostCas};
+use spin_on_k8s_host::wasi::keyvalue::store::{Host as _, HostBucket};
+use spin_on_k8s_host::{
+    Code, Guest, Instance, KeyValue, MAX_TICKS, MEMORY_LIMIT, Memory, OutgoingBody, TICK,
+};
 use std::fmt::Debug;
 use std::time::Instant;
 use tokio::time::timeout;

@@ -2,9 +2,7 @@
 
 use crate::support::{COMPONENT, Host, LIFELINE, PATIENCE, compile, guest};
 use hyper::Request;
-use spin_on_k8s_host::guest::{Code, Guest, Memory, linker};
-use spin_on_k8s_host::instance::Instance;
-use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::{Code, Guest, Instance, KeyValue, Memory, linker};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::LazyLock;

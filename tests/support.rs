@@ -6,11 +6,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::{Client, Error, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use rustix::process::{Pid, Signal, kill_process};
-use spin_on_k8s_host::guest::{Code, Guest};
-use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::pools::Pools;
-use spin_on_k8s_host::server::{self, Limits};
-use spin_on_k8s_host::workers::Workers;
+use spin_on_k8s_host::{Code, Guest, KeyValue, Limits, Pools, Workers};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -237,7 +233,8 @@ impl Host {
             }
         };
         let workers = Workers::start().unwrap();
-        let server = tokio::spawn(server::run(listener, pools, limits, workers, shutdown));
+        let server =
+            tokio::spawn(spin_on_k8s_host::run(listener, pools, limits, workers, shutdown));
         Self { address, api: Api::new(&format!("http://{address}")), stop, server }
     }
 
