@@ -55,7 +55,7 @@ async fn it_clears_a_failure_at_start_and_returns_only_on_quit() {
     assert_eq!(health().await, 500, "it clears the state only at start");
 
     assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
-    let returned = timeout(Duration::from_secs(1), lifeline).await.expect("a return in time");
+    let returned = timeout(PATIENCE, lifeline).await.expect("a return");
     assert_eq!(returned.unwrap(), Ok(()));
 }
 
