@@ -89,7 +89,7 @@ impl Guest {
     /// Runs `request` in a new instance in `store`, and leaves the outcome there.
     ///
     /// # Errors
-    /// If the guest traps or exceeds a limit, or if there is [`NoRoom`] for it. The error says which.
+    /// If the guest traps or exceeds a limit, or if there is no room for it. The error says which.
     /// There may be an outcome even so.
     pub async fn handle(&self, store: &mut Store<Instance>, request: Parts) -> Result<()> {
         let table = &mut store.data_mut().table;
