@@ -8,7 +8,6 @@ mod documents;
 mod fail;
 mod guard;
 mod health;
-mod keys;
 #[cfg(target_arch = "wasm32")]
 mod libc;
 mod parity;
@@ -28,20 +27,33 @@ wit_bindgen::generate!({ path: "wit", world: "system", generate_all });
 /// What answers a path, given the request and its query.
 type Endpoint = fn(&IncomingRequest, &str) -> Result<Answer, Problem>;
 
-/// The methods of an endpoint that only reads, as its `Allow` header names them.
-const GET: &str = "GET, HEAD, OPTIONS";
-/// The methods of an endpoint that changes the replica.
-const POST: &str = "POST, OPTIONS";
+/// What an endpoint does to the replica, which decides its methods and who may use it.
+#[derive(Clone, Copy)]
+enum Effect {
+    Reads,
+    Changes,
+}
+use Effect::{Changes, Reads};
 
-/// The route table: a path, its methods, and what answers it.
-const ROUTES: &[(&str, &str, Endpoint)] = &[
-    ("/parity", GET, parity::parity),
-    ("/wait", GET, wait::wait),
-    ("/health", GET, health::health),
-    ("/fail", POST, fail::fail),
-    ("/quit", POST, quit::quit),
-    ("/", GET, documents::page),
-    ("/openapi.json", GET, documents::openapi),
+impl Effect {
+    /// The methods, as the header `Allow` names them.
+    const fn allow(self) -> &'static str {
+        match self {
+            Reads => "GET, HEAD, OPTIONS",
+            Changes => "POST, OPTIONS",
+        }
+    }
+}
+
+/// The route table: a path, and what answers it.
+const ROUTES: &[(&str, Effect, Endpoint)] = &[
+    ("/parity", Reads, parity::parity),
+    ("/wait", Reads, wait::wait),
+    ("/health", Reads, health::health),
+    ("/fail", Changes, fail::fail),
+    ("/quit", Changes, quit::quit),
+    ("/", Reads, documents::page),
+    ("/openapi.json", Reads, documents::openapi),
 ];
 
 /// The entry point, `wasi:http/incoming-handler`.
@@ -59,26 +71,21 @@ fn answer(request: &IncomingRequest, target: &str) -> Result<Answer, Problem> {
     // Neither is decoded, so an encoded path is not found.
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let route = ROUTES.iter().find(|(known, ..)| *known == path);
-    let &(_, allow, endpoint) = route.ok_or(Problem::NotFound)?;
-    let allowed = match request.method() {
-        Method::Options => return Ok(Answer::empty(204).with_header("allow", allow)),
+    let &(_, effect, endpoint) = route.ok_or(Problem::NotFound)?;
+    let allow = effect.allow();
+    match (request.method(), effect) {
+        (Method::Options, _) => return Ok(Answer::empty(204).with_header("allow", allow)),
         // HEAD is answered like GET; the host leaves out the body.
-        Method::Get | Method::Head => allow == GET,
-        Method::Post => allow == POST,
-        _ => false,
-    };
-    if !allowed {
-        return Err(Problem::MethodNotAllowed { allow });
-    }
-    if allow == POST {
-        guard::check(request)?;
+        (Method::Get | Method::Head, Reads) => {}
+        (Method::Post, Changes) => guard::check(request)?,
+        _ => return Err(Problem::MethodNotAllowed { allow }),
     }
     endpoint(request, query)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{GET, POST, ROUTES};
+    use super::{Changes, ROUTES, Reads};
     use serde_json::Value;
     use std::collections::BTreeSet;
 
@@ -88,12 +95,12 @@ mod tests {
         let mut documented = BTreeSet::new();
         for (path, item) in openapi["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys() {
-                let allow =
-                    [GET, POST].into_iter().find(|allow| allow.starts_with(&method.to_uppercase()));
-                documented.insert((path.as_str(), allow.unwrap()));
+                let allows = [Reads, Changes].map(|effect| effect.allow());
+                let allow = allows.iter().find(|it| it.starts_with(&method.to_uppercase()));
+                documented.insert((path.as_str(), *allow.unwrap()));
             }
         }
-        let routes = ROUTES.iter().map(|&(path, allow, _)| (path, allow));
+        let routes = ROUTES.iter().map(|&(path, effect, _)| (path, effect.allow()));
         assert_eq!(routes.collect::<BTreeSet<_>>(), documented);
     }
 }

@@ -5,11 +5,9 @@
 //! forbids, although nothing here would call them.
 
 use crate::wasi::cli::stderr::get_stderr;
+use common::MAX_WRITE;
 use std::ffi::{c_char, c_int};
 use std::ptr::null_mut;
-
-/// The most bytes that `blocking-write-and-flush` takes at once (wasi:io/streams).
-const MAX_WRITE: usize = 4096;
 
 /// Writes to standard error, whatever `_file` is. A log that cannot be written is not an error.
 ///

@@ -8,8 +8,8 @@
 //! Requests only ever set keys, so none can undo what another does at the same time.
 
 use crate::answer::Answer;
-use crate::keys::{FAILED, QUIT, STORE};
 use crate::wasi::keyvalue::store::{self, Bucket, Error};
+use common::{FAILED, QUIT, STORE};
 use spin_sdk::variables;
 
 /// Adds the replica's name to an answer: the variable `hostname`, which on Kubernetes is the pod's name.

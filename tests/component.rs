@@ -3,9 +3,7 @@
 use crate::support::{COMPONENT, LIFELINE, ROOT, guest};
 use http_body_util::BodyExt;
 use hyper::Request;
-use spin_on_k8s_host::guest::{Guest, Memory};
-use spin_on_k8s_host::imports::variables;
-use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::{Guest, KeyValue, Memory, variables};
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use wit_component::DecodedWasm;

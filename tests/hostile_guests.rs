@@ -2,15 +2,15 @@
 
 use crate::support::{self, Host, PATIENCE, ROOT, compile};
 use hyper::Request;
-use spin_on_k8s_host::bindings::wasi::http::types::{
+use spin_on_k8s_host::wasi::http::types::{
     HostFields, HostIncomingRequest, HostOutgoingBody, HostOutgoingResponse,
 };
-use spin_on_k8s_host::bindings::wasi::io::streams::HostOutputStream;
-use spin_on_k8s_host::bindings::wasi::keyvalue::store::{Host as _, HostBucket};
-use spin_on_k8s_host::guest::{Code, Guest, Memory};
-use spin_on_k8s_host::instance::{Instance, MAX_TICKS, MEMORY_LIMIT, TICK};
-use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::resources::OutgoingBody;
+use spin_on_k8s_host::wasi::io::streams::HostOutputStream;
+use spin_on_k8s_host::wasi::keyvalue::atomics::{Host as _, HostCas};
+use spin_on_k8s_host::wasi::keyvalue::store::{Host as _, HostBucket};
+use spin_on_k8s_host::{
+    Code, Guest, Instance, KeyValue, MAX_TICKS, MEMORY_LIMIT, Memory, OutgoingBody, TICK,
+};
 use std::fmt::Debug;
 use std::time::Instant;
 use tokio::time::timeout;
@@ -25,12 +25,39 @@ fn guest(body: &str) -> Vec<u8> {
         r#"(module
             (import "wasi:http/types@0.2.0" "[method]incoming-request.method"
                 (func $method (param i32 i32)))
+            (import "wasi:http/types@0.2.0" "[static]fields.from-list" (func $fields (param i32 i32 i32)))
+            (import "wasi:http/types@0.2.0" "[constructor]outgoing-response"
+                (func $response (param i32) (result i32)))
+            (import "wasi:http/types@0.2.0" "[method]outgoing-response.body"
+                (func $body (param i32 i32)))
+            (import "wasi:http/types@0.2.0" "[method]outgoing-body.write"
+                (func $stream (param i32 i32)))
+            (import "wasi:http/types@0.2.0" "[static]outgoing-body.finish"
+                (func $finish (param i32 i32 i32 i32)))
+            (import "wasi:http/types@0.2.0" "[static]response-outparam.set"
+                (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
             (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $stderr (result i32)))
             (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
                 (func $write (param i32 i32 i32 i32)))
+            (import "wasi:io/streams@0.2.0" "[resource-drop]output-stream" (func $close (param i32)))
             (memory (export "memory") 1)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-            (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param i32)
+            ;; A response with a body of so many times 4 KiB, and without headers.
+            (func $answer (param $chunks i32) (result i32) (local $response i32) (local $body i32) (local $stream i32)
+                (call $fields (i32.const 0) (i32.const 0) (i32.const 8192))
+                (local.set $response (call $response (i32.load (i32.const 8196))))
+                (call $body (local.get $response) (i32.const 8192))
+                (local.set $body (i32.load (i32.const 8196)))
+                (call $stream (local.get $body) (i32.const 8192))
+                (local.set $stream (i32.load (i32.const 8196)))
+                (loop
+                    (call $write (local.get $stream) (i32.const 0) (i32.const 4096) (i32.const 8192))
+                    (br_if 0 (local.tee $chunks (i32.sub (local.get $chunks) (i32.const 1)))))
+                (call $close (local.get $stream))
+                (call $finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 8192))
+                (local.get $response))
+            (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $outparam i32)
+                (local $left i32)
                 {body}))"#
     ))
     .unwrap();
@@ -50,9 +77,18 @@ async fn host(body: &str, instances: u32) -> Host {
 #[tokio::test]
 async fn a_failure_costs_its_own_request_a_500() {
     let too_long = "(call $write (call $stderr) (i32.const 0) (i32.const 4097) (i32.const 8192))";
+    // The host's first function is not even called.
+    let too_much = "(drop (memory.grow (i32.const 1)))
+        (call $fields (i32.const 0) (i32.const 8000) (i32.const 8192))";
+    let too_many = "(local.set $left (i32.const 64))
+        (loop
+            (call $fields (i32.const 0) (i32.const 0) (i32.const 8192))
+            (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))";
     for (body, detail) in [
         ("unreachable", "the guest has trapped"),
         (too_long, "the guest has trapped"),
+        (too_much, "the guest has trapped"),
+        (too_many, "the guest has trapped"),
         ("nop", "the guest gave no answer"),
     ] {
         // With a single instance, so the second request shows that the first gave it back.
@@ -61,6 +97,24 @@ async fn a_failure_costs_its_own_request_a_500() {
             let answer = host.api.get("/").await;
             assert_eq!((answer.status, answer.json("detail").as_str()), (500, detail), "{body}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_sent_whole_or_not_at_all() {
+    const MOST: usize = 8 << 20;
+    let full = MOST / 4096;
+    // What another answer has taken is taken, too.
+    let another = "(drop (call $answer (i32.const 1)))";
+    for (before, chunks, status) in [("", full, 200), ("", full + 1, 500), (another, full, 500)] {
+        let body = format!(
+            "{before}
+            (call $set (local.get $outparam) (i32.const 0) (call $answer (i32.const {chunks}))
+                (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))"
+        );
+        let answer = host(&body, 1).await.api.get("/").await;
+        assert_eq!(answer.status, status, "{body}");
+        assert_eq!(answer.bytes.len() == MOST, status == 200, "{body}");
     }
 }
 
@@ -201,4 +255,24 @@ fn imports_refuse_what_spin_refuses() {
     assert_eq!(refusal(it.open("other".into())), "Error::AccessDenied");
     let bucket = it.open("default".into()).unwrap().unwrap();
     refusal(it.list_keys(bucket, Some("page 2".into())));
+}
+
+#[test]
+fn a_store_has_room_for_so_many_keys_and_no_large_values() {
+    let mut store = instance();
+    let it = store.data_mut();
+    let bucket = it.open("default".into()).unwrap().unwrap();
+    let mut set = |key: &str, bytes| it.set(same(&bucket), key.into(), vec![0; bytes]);
+    for nth in 0..1024 {
+        set(&format!("{nth:4}"), 8188).unwrap().unwrap();
+    }
+    set("   0", 0).unwrap().unwrap();
+    let full = "Error::Other(\"the store has no room for it\")";
+    assert_eq!(refusal(set("   0", 8189)), full);
+    assert_eq!(refusal(set("1024", 0)), full);
+    assert_eq!(refusal(it.increment(same(&bucket), "1024".into(), 1)), full);
+    let cas = HostCas::new(it, same(&bucket), "1024".into()).unwrap().unwrap();
+    refusal(it.swap(cas, vec![]));
+    it.delete(same(&bucket), "   0".into()).unwrap().unwrap();
+    assert_eq!(it.increment(bucket, "1024".into(), 1).unwrap().unwrap(), 1);
 }

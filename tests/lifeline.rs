@@ -2,9 +2,7 @@
 
 use crate::support::{COMPONENT, Host, LIFELINE, PATIENCE, compile, guest};
 use hyper::Request;
-use spin_on_k8s_host::guest::{Code, Guest, Memory, linker};
-use spin_on_k8s_host::instance::Instance;
-use spin_on_k8s_host::key_value::KeyValue;
+use spin_on_k8s_host::{Code, Guest, Instance, KeyValue, Memory, linker};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::LazyLock;
@@ -57,7 +55,7 @@ async fn it_clears_a_failure_at_start_and_returns_only_on_quit() {
     assert_eq!(health().await, 500, "it clears the state only at start");
 
     assert_eq!(replica.api.send("POST", "/quit").await.status, 202);
-    let returned = timeout(Duration::from_secs(1), lifeline).await.expect("a return in time");
+    let returned = timeout(PATIENCE, lifeline).await.expect("a return");
     assert_eq!(returned.unwrap(), Ok(()));
 }
 

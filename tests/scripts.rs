@@ -32,25 +32,51 @@ fn they_start_in_the_repository_whatever_the_environment_says() {
     }
 }
 
+/// Installs Node.js and the packages of the tab.
+const INSTALL: &str = "scripts/node web @bytecodealliance/jco-transpile";
+
 #[test]
 fn node_modules_that_do_not_load_are_installed_again_for_this_system() {
     let source = copy("modules");
     // Node, and what npm has downloaded, are the machine's.
     run(&format!("mkdir {source}/target && ln -s {ROOT}/target/venv {source}/target"));
-    let install = format!("{source}/scripts/node web @bytecodealliance/jco-transpile");
-    let settings = "export npm_config_prefer_offline=true npm_config_omit=optional
-        export npm_config_cpu=s390x npm_config_libc=musl npm_config_os=aix; ";
-    run(&[settings, &install].concat());
+    let install = format!("{source}/{INSTALL}");
+    run(&install);
     // As after an installation on another system.
     run(&format!("rm -r {source}/web/node_modules/@oxc-minify"));
-    run(&[settings, &install].concat());
+    run(&install);
     assert_eq!(shell(&install).stderr, b"", "it is installed");
+}
 
-    run(&format!("rm -r {source}/web/node_modules/@oxc-minify"));
-    let offline = "npm_config_fetch_retries=0 npm_config_registry=http://127.0.0.1:1";
-    let said = refusal(&format!("{offline} npm_config_cache={source}/none {install}"));
+#[test]
+fn the_users_settings_say_where_packages_come_from_and_nothing_else() {
+    let source = copy("settings");
+    let set = |pip: &str, npm: &str| {
+        let pip = format!("[install]\ntarget = /nowhere\n[global]\nuser = true\nquiet = 3\n{pip}");
+        fs::write(format!("{source}/pip.conf"), pip).unwrap();
+        let npm = format!("bin-links = false\ndry-run = true\nglobal = true\n{npm}");
+        fs::write(format!("{source}/npmrc"), npm).unwrap();
+    };
+    let install = format!(
+        "cd {source} && export PIP_CONFIG_FILE=$PWD/pip.conf PIP_FIND_LINKS= PIP_PREFIX=/nowhere PIP_USER=1
+        export NPM_CONFIG_USERCONFIG=$PWD/npmrc NPM_CONFIG_OMIT=optional
+        export npm_config_cpu=s390x npm_config_libc=musl npm_config_os=aix
+        {INSTALL}"
+    );
+    set("", "");
+    run(&install);
+    run(&format!("[ -e {source}/web/node_modules/.bin/esbuild ]"));
+
+    let nowhere = "http://127.0.0.1:1";
+    let npm = format!("registry = {nowhere}\nfetch-retries = 0\ncache = {source}/none\n");
+    set(&format!("index-url = {nowhere}\nretries = 0\n"), &npm);
+    run(&format!("rm -r {source}/web/node_modules"));
+    let said = refusal(&install);
     let [npms, ours] = ["connect ECONNREFUSED", "make: npm cannot install what web/package-lock"];
     assert!(said.contains(npms) && said.contains(ours), "{said}");
+    run(&format!("rm -r {source}/target/venv"));
+    let said = refusal(&install);
+    assert!(said.ends_with("make: pip cannot install web/requirements.txt\n"), "{said}");
 }
 
 #[test]

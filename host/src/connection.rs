@@ -21,7 +21,8 @@ use tokio_io_timeout::TimeoutWriter;
 /// the connection at once.
 pub const LATE: Duration = Duration::from_secs(1);
 
-/// Sent to a client before it has made a request, when its connection has to make way for another.
+/// Sent to a client before it has made a request, when its connection has to make way for another. Its request may be
+/// on its way: without this, 11 to 109 of 400 clients that came at once got no answer (`few_descriptors_…`).
 const GIVE_WAY: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
     content-length: 0\r\n\r\n";
 

@@ -89,23 +89,21 @@ impl Guest {
     /// Runs `request` in a new instance in `store`, and leaves the outcome there.
     ///
     /// # Errors
-    /// If the guest traps or exceeds a limit, or if there is [`NoRoom`] for it. The error says which.
+    /// If the guest traps or exceeds a limit, or if there is no room for it. The error says which.
     /// There may be an outcome even so.
     pub async fn handle(&self, store: &mut Store<Instance>, request: Parts) -> Result<()> {
         let table = &mut store.data_mut().table;
         let (request, response) = (table.push(request)?, table.push(ResponseOutparam)?);
-        let handled = async {
-            let replica = self.pre.instantiate_async(&mut *store).await?;
-            let handler = replica.wasi_http_incoming_handler();
-            handler.call_handle(&mut *store, request, response).await
-        };
-        match handled.await {
-            // The guest had not done anything yet, so this is not its fault.
+        let replica = match self.pre.instantiate_async(&mut *store).await {
+            Ok(replica) => replica,
+            // The guest has not done anything yet, so this is not its fault.
             Err(error) if store.data().calls == 0 && !error.is::<Trap>() => {
-                Err(error.context(NoRoom))
+                return Err(error.context(NoRoom));
             }
-            result => result,
-        }
+            Err(error) => return Err(error),
+        };
+        // This needs no further memory of the system's: Wasmtime reuses the fiber.
+        replica.wasi_http_incoming_handler().call_handle(store, request, response).await
     }
 }
 

@@ -20,6 +20,16 @@ pub(crate) const INSTANCES: u32 = 8;
 /// How many tables these may have.
 pub(crate) const TABLES: u32 = 2;
 
+/// How many handles of the world's resources a component may have at once.
+const HANDLES: usize = 64;
+
+/// How many bytes it may pass to one of the world's functions. Header lists take up to two and a half times as many
+/// here, and every handle may be one.
+const ARGUMENTS: usize = 64 << 10;
+
+/// How many bytes it may write to all bodies together, of which one is its answer's.
+const BODIES: usize = 8 << 20;
+
 /// The time after which a computing guest is interrupted to let others run.
 pub const TICK: Duration = Duration::from_millis(10);
 
@@ -35,6 +45,8 @@ pub struct Instance {
     pub table: ResourceTable,
     /// How often the guest has called the world's functions, including drops.
     pub calls: u64,
+    /// How many bytes it may still write to bodies.
+    pub(crate) body_room: usize,
     pub(crate) key_value: KeyValue,
     pub(crate) outcome: Option<Result<OutgoingResponse, ErrorCode>>,
     limits: StoreLimits,
@@ -51,8 +63,11 @@ impl Instance {
             .memory_size(MEMORY_LIMIT)
             .build();
         let table = ResourceTable::new();
-        let instance = Self { table, calls: 0, key_value, outcome: None, limits };
+        let instance =
+            Self { table, calls: 0, body_room: BODIES, key_value, outcome: None, limits };
         let mut store = Store::new(engine, instance);
+        store.set_max_component_handles(HANDLES);
+        store.set_hostcall_fuel(ARGUMENTS);
         store.limiter(|instance| &mut instance.limits);
         let mut ticks = 0;
         store.set_epoch_deadline(1);

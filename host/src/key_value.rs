@@ -1,8 +1,15 @@
 //! The key-value stores, in memory: they die with the process.
 
+use crate::bindings::wasi::keyvalue::store::Error;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+
+/// How many keys a store has room for.
+const KEYS: usize = 1024;
+
+/// How many bytes a key and its value may have together.
+const ENTRY: usize = 8 << 10;
 
 /// All stores that guests may open, by label.
 #[derive(Clone, Default)]
@@ -41,10 +48,19 @@ impl Bucket {
     }
 
     /// Sets `key` in this store's `entries`.
-    pub fn set(&self, entries: &mut Entries, key: String, value: Vec<u8>) {
-        if entries.insert(key, value).is_none() {
+    ///
+    /// # Errors
+    /// If the store has no room for it. What a guest has set stays when its request has ended.
+    pub fn set(&self, entries: &mut Entries, key: String, value: Vec<u8>) -> Result<(), Error> {
+        let is_new = !entries.contains_key(&key);
+        if key.len() + value.len() > ENTRY || is_new && entries.len() >= KEYS {
+            return Err(Error::Other("the store has no room for it".into()));
+        }
+        entries.insert(key, value);
+        if is_new {
             self.0.new_key.notify_waiters();
         }
+        Ok(())
     }
 
     /// Completes when `key` exists.

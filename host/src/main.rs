@@ -2,13 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use spin_on_k8s_host::guest::Code;
-use spin_on_k8s_host::imports::variables;
-use spin_on_k8s_host::key_value::KeyValue;
-use spin_on_k8s_host::pools::Pools;
-use spin_on_k8s_host::server::Limits;
-use spin_on_k8s_host::workers::Workers;
-use spin_on_k8s_host::{keys, server, token};
+use common::{QUIT, STORE, token_warning};
+use spin_on_k8s_host::{Code, KeyValue, Limits, Pools, Workers, variables};
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
@@ -78,15 +73,15 @@ fn run(args: Args) -> Result<()> {
 }
 
 async fn serve(args: Args) -> Result<()> {
-    let stores = KeyValue::new([keys::STORE]);
-    let state = stores.open(keys::STORE).context("no store")?;
+    let stores = KeyValue::new([STORE]);
+    let state = stores.open(STORE).context("no store")?;
     let pools = Pools::new(Code::CARRIED, stores, args.max_instances)?;
     let workers = Workers::start()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
         tokio::select! {
-            () = state.wait_for(keys::QUIT) => {}
+            () = state.wait_for(QUIT) => {}
             () = either(&mut terminate, &mut interrupt) => {}
         }
         tokio::spawn(async move {
@@ -96,7 +91,7 @@ async fn serve(args: Args) -> Result<()> {
     };
     let listener = listen(&args.listen)?;
     let address = listener.local_addr()?;
-    if let Some(warning) = variables::get("chaos_token").as_deref().and_then(token::warning) {
+    if let Some(warning) = variables::get("chaos_token").as_deref().and_then(token_warning) {
         tracing::warn!("{warning}");
     }
     let (limits, free) = (Limits::default(), free_descriptors()?);
@@ -106,7 +101,7 @@ async fn serve(args: Args) -> Result<()> {
     let routes = format!("Available Routes:\n  api: http://{address} (wildcard)");
     writeln!(io::stdout(), "Serving http://{address}\n{routes}")
         .context("cannot write to standard output")?;
-    server::run(listener, pools, limits, workers, stop).await;
+    spin_on_k8s_host::run(listener, pools, limits, workers, stop).await;
     Ok(())
 }
 

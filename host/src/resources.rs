@@ -2,7 +2,6 @@
 //!
 //! An answer is collected here, and sent when its guest has ended. So it is sent whole, or not at all.
 
-use crate::codegen::MEMORY_LIMIT;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap};
@@ -71,6 +70,8 @@ struct Body {
     /// How long it will be, if the headers say so.
     length: Option<usize>,
     has_stream: bool,
+    /// Whether something was written that had no room.
+    is_cut: bool,
     is_finished: bool,
 }
 
@@ -84,11 +85,11 @@ impl OutgoingBody {
     /// Marks it as complete.
     ///
     /// # Errors
-    /// The number of bytes, if the headers give another.
+    /// The number of bytes, if the headers give another, or if more were written.
     pub fn finish(&self) -> Result<(), usize> {
         let mut body = self.lock();
         let written = body.bytes.len();
-        body.is_finished = body.length.is_none_or(|length| length == written);
+        body.is_finished = !body.is_cut && body.length.is_none_or(|length| length == written);
         if body.is_finished { Ok(()) } else { Err(written) }
     }
 
@@ -107,17 +108,19 @@ pub enum OutputStream {
 }
 
 impl OutputStream {
-    /// Writes all of `bytes`. Returns false if they exceed a body's length, or the most that it may have.
-    pub fn write(&self, bytes: &[u8]) -> bool {
+    /// Writes all of `bytes`. Returns false if they exceed a body's length, or the `room` that bodies have left.
+    pub fn write(&self, bytes: &[u8], room: &mut usize) -> bool {
         match self {
             Self::Body(body) => {
                 let mut body = body.lock();
-                let most = body.length.unwrap_or(MEMORY_LIMIT).min(MEMORY_LIMIT);
-                let fits = body.bytes.len() + bytes.len() <= most;
-                if fits {
+                let written = body.bytes.len() + bytes.len();
+                body.is_cut |=
+                    bytes.len() > *room || body.length.is_some_and(|length| written > length);
+                if !body.is_cut {
                     body.bytes.extend_from_slice(bytes);
+                    *room -= bytes.len();
                 }
-                fits
+                !body.is_cut
             }
             Self::Stderr => {
                 // Failing to write a log must not fail a request.

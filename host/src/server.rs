@@ -111,7 +111,8 @@ pub async fn run(
     }
 }
 
-/// Makes the allocator return its free memory. glibc's does not do so by itself.
+/// Makes the allocator return its free memory. glibc's does not do so by itself: after a thousand waits at once, 39 MB
+/// would stay resident instead of 9.
 fn give_back_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: malloc_trim may be called at any time, from any thread.

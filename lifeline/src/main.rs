@@ -6,14 +6,12 @@
 //! replica's state says `quit`: the container ends with exit code 0, and the kubelet starts a new
 //! one. An error, such as a store that cannot be read, also ends it, but with another code.
 
-#[path = "../../src/keys.rs"]
-mod keys;
+// Compiled here, too, and not once for both guests, because it calls the bindings that each generates for itself.
 #[cfg(target_arch = "wasm32")]
 #[path = "../../src/libc.rs"]
 mod libc;
-mod token;
 
-use keys::{FAILED, QUIT, STORE};
+use common::{FAILED, QUIT, STORE, token_warning};
 use spin_sdk::variables;
 use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::keyvalue::store::{Error, open};
@@ -29,7 +27,7 @@ fn main() -> Result<(), Error> {
     // A new container is healthy, but its store may be old: an emptyDir outlives a container.
     bucket.delete(FAILED)?;
     // Reporting an unreadable token is up to the API, when a client calls /fail or /quit.
-    if let Some(warning) = variables::get("chaos_token").ok().as_deref().and_then(token::warning) {
+    if let Some(warning) = variables::get("chaos_token").ok().as_deref().and_then(token_warning) {
         eprintln!("{warning}");
     }
     while !bucket.exists(QUIT)? {

@@ -33,8 +33,7 @@ impl HostBucket for Instance {
         value: Vec<u8>,
     ) -> Result<Result<(), Error>> {
         let bucket = self.table.get(&bucket)?;
-        bucket.set(&mut bucket.lock(), key, value);
-        Ok(Ok(()))
+        Ok(bucket.set(&mut bucket.lock(), key, value))
     }
 
     fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Result<(), Error>> {
@@ -82,16 +81,14 @@ impl atomics::Host for Instance {
         let Some(sum) = value.and_then(|value| value.checked_add(delta)) else {
             return Ok(Err(Error::Other(format!("{key} is no number, or too large a one"))));
         };
-        bucket.set(&mut entries, key, sum.to_le_bytes().into());
-        Ok(Ok(sum))
+        Ok(bucket.set(&mut entries, key, sum.to_le_bytes().into()).map(|()| sum))
     }
 
     fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<Result<(), CasError>> {
         let Cas { bucket, key, current } = self.table.delete(cas)?;
         let mut entries = bucket.lock();
         if entries.get(&key) == current.as_ref() {
-            bucket.set(&mut entries, key, value);
-            return Ok(Ok(()));
+            return Ok(bucket.set(&mut entries, key, value).map_err(CasError::StoreError));
         }
         drop(entries);
         Ok(Err(CasError::CasFailed(self.table.push(Cas::new(bucket, key))?)))

@@ -4,13 +4,11 @@ use crate::bindings::wasi::cli::stderr;
 use crate::bindings::wasi::io::{error, streams};
 use crate::instance::Instance;
 use crate::resources::OutputStream;
+use common::MAX_WRITE;
 use std::convert::Infallible;
 use streams::StreamError;
 use wasmtime::component::Resource;
 use wasmtime::{Result, bail};
-
-/// The most bytes that `blocking-write-and-flush` takes; with more, a guest traps, as it does on Spin.
-pub const MAX_WRITE: usize = 4096;
 
 impl error::Host for Instance {}
 
@@ -32,7 +30,7 @@ impl streams::HostOutputStream for Instance {
         if contents.len() > MAX_WRITE {
             bail!("{} bytes in one write, of at most {MAX_WRITE}", contents.len());
         }
-        let is_written = self.table.get(&stream)?.write(&contents);
+        let is_written = self.table.get(&stream)?.write(&contents, &mut self.body_room);
         Ok(is_written.then_some(()).ok_or(StreamError::Closed))
     }
 
