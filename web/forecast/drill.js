@@ -119,7 +119,10 @@ export class Drill {
 	/** Injects `row.fault`, and writes into the row what users felt and how long it took, until it is over. */
 	inject(row) {
 		const drill = async () => {
-			await this.until(() => this.areAllReady, () => Infinity);
+			await this.until(
+				() => this.areAllReady,
+				() => Infinity,
+			);
 			if (this.isOver) return;
 			row.at = this.#kubernetes.clock.nowMs();
 			this.recorder.row = row;
@@ -221,7 +224,8 @@ export class Drill {
 		const countReady = () => {
 			row.least = Math.min(row.least ?? Infinity, this.pods.filter(isReady).length);
 		};
-		Object.assign(row, { denied: 0 });
+		row.denied = 0;
+		countReady();
 		const forget = this.#kubernetes.onChange(countReady);
 		await this.#heal(row, victims, isGone, async () => {
 			for (const victim of victims) await this.#evict(row, victim);
@@ -242,7 +246,13 @@ export class Drill {
 		const start = this.#now;
 		const { dependency } = this.#settings;
 		const heal = async () => {
-			await this.#note(row, 'unready', start, () => !this.areAllReady, () => duration);
+			await this.#note(
+				row,
+				'unready',
+				start,
+				() => !this.areAllReady,
+				() => duration,
+			);
 			if (this.#now < start + duration) await this.sleep(start + duration - this.#now);
 		};
 		dependency.isDown = true;
@@ -263,7 +273,9 @@ export class Drill {
 	async crowd(row, duration = 0) {
 		const start = this.#now;
 		const before = this.restarts;
-		const probes = PROBES.map((kind) => this.#kubernetes.container[kind]).map((probe) => (probe ? (probe.periodSeconds ?? 10) * (probe.failureThreshold ?? 3) : 0));
+		const probes = PROBES.map((kind) => this.#kubernetes.container[kind]).map((probe) =>
+			probe ? (probe.periodSeconds ?? 10) * (probe.failureThreshold ?? 3) : 0,
+		);
 		const patience = () => duration + this.#settings.answer + Math.max(...probes) + SLACK;
 		await Promise.all([
 			this.traffic.crowd(this.#settings.burst, duration),

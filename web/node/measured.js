@@ -53,7 +53,9 @@ export function report(rows, summaries, way) {
 	const evictions = rows.filter(({ fault }) => fault === 'evict');
 	for (const { denied, least } of evictions)
 		console.log(`The disruption budget refused ${denied} evictions. The fewest replicas that were ready at once: ${least}.`);
-	const isHarmless = rows.every((row) => harmOf(row) === 0) && evictions.every(({ least, replicas }) => least >= replicas - 1);
-	console.log(isHarmless ? 'All healed, and nothing was lost.' : 'Users felt it.');
+	const isPaced = evictions.every(({ least, replicas }) => least >= replicas - 1);
+	if (!isPaced) console.log('So it did not pace them.');
+	const isHarmless = isPaced && rows.every((row) => harmOf(row) === 0);
+	console.log(isHarmless ? 'All healed, and nothing was lost.' : 'Something was lost, or did not heal.');
 	return isHarmless;
 }

@@ -55,7 +55,14 @@ export class Ours {
 		const { spec } = this.objects.find(({ kind }) => kind === 'Deployment');
 		const { value = 0 } = spec.template.spec.containers[0].env.find(({ name }) => name === 'MAX_WAITS') ?? {};
 		/** What no manifest says; a crowd is half as many again as all replicas start in five seconds. */
-		this.defaults = { requests: env.BASE_URL ? 'proxy' : 'service', term: 'cuts', answer: 5, beyond: '503', burst: Math.ceil((value * spec.replicas * 3) / 2) };
+		this.defaults = {
+			requests: env.BASE_URL ? 'proxy' : 'service',
+			term: 'cuts',
+			answer: 5,
+			beyond: '503',
+			most: value || undefined,
+			burst: Math.ceil((value * spec.replicas * 3) / 2),
+		};
 		this.#replicas = spec.replicas;
 		this.way = env.BASE_URL ? `to ${env.BASE_URL}` : "through the API server's service proxy";
 	}

@@ -149,11 +149,15 @@ export class StandIn {
 		return this.#ready > this.kubernetes.deployment.spec.replicas - this.spare;
 	}
 
-	/** Streams changes as an API server does. */
+	/** Streams changes as an API server does, which has enough of it sooner or later. */
 	#watch(kind, response) {
 		response.writeHead(200);
 		const types = { add: 'ADDED', update: 'MODIFIED', delete: 'DELETED' };
-		this.kubernetes.watch(kind, (type, object) => response.write(`${JSON.stringify({ type: types[type], object })}\n`));
+		let left = 20;
+		this.kubernetes.watch(kind, (type, object) => {
+			if (left-- > 0) response.write(`${JSON.stringify({ type: types[type], object })}\n`);
+			else response.end();
+		});
 	}
 
 	/** Has a replica answer a user. */
