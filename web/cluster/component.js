@@ -191,11 +191,13 @@ export class Component {
 	/**
 	 * @param {Map<string, WebAssembly.Module>} modules
 	 * @param {import('./cluster.js').Seat} seat
-	 * @param {{ slow: number, term: string }} settings
+	 * @param {{ slow: number, term: string, health?: string, dependency?: { isDown: boolean } }} settings
 	 */
-	constructor(modules, { name, version, env, clock, log }, { slow, term } = COMPONENT) {
+	constructor(modules, { name, version, env, clock, log }, { slow, term, health, dependency } = COMPONENT) {
 		this.modules = modules;
 		this.term = term;
+		/** Whether what it is said to depend on is down, for users or for a probe: in truth, it depends on nothing. */
+		this.isStranded = (probe) => dependency?.isDown && (!probe || health === 'dependency');
 		this.log = log;
 		const variables = variablesOf(env, name);
 		this.token = variables.chaos_token;
@@ -248,6 +250,7 @@ export class Component {
 	async answer(request) {
 		if (!this.isListening) throw new Error('The replica refused the connection.', { cause: 'refused' });
 		if (request.target === SPIN_HEALTH) return { status: 200, headers: [], body: new Blob(['OK']), isFailed: this.isFailed };
+		if (this.isStranded(request.probe)) return { ...FAILURE, isFailed: this.isFailed };
 		const { promise, resolve, reject } = Promise.withResolvers();
 		this.#inFlight.add(reject);
 		this.#run(request).then(resolve);

@@ -244,21 +244,17 @@ export class Drill {
 	/** What all replicas depend on is down for so long, in seconds. */
 	async outage(row, duration) {
 		const start = this.#now;
+		const before = this.restarts;
+		const patience = () => duration;
 		const { dependency } = this.#settings;
-		const heal = async () => {
-			await this.#note(
-				row,
-				'unready',
-				start,
-				() => !this.areAllReady,
-				() => duration,
-			);
-			if (this.#now < start + duration) await this.sleep(start + duration - this.#now);
-		};
 		dependency.isDown = true;
-		await heal();
+		const noted = Promise.all([
+			this.#note(row, 'unready', start, () => !this.areAllReady, patience),
+			this.#note(row, 'replaced', start, () => this.restarts > before, patience),
+		]);
+		await this.sleep(duration);
 		dependency.isDown = false;
-		await this.until(() => this.areAllReady);
+		await noted;
 		await this.#noteReady(row, start);
 	}
 

@@ -35,7 +35,7 @@ const playOf = (main, settings) => (seat) =>
 export async function run(subject, fault, seed, play = undefined, replicas = undefined) {
 	seedChance(seed);
 	const { objects, main } = subject;
-	const settings = { ...subject.settings, dependency: { isDown: false } };
+	const settings = { dependency: { isDown: false }, ...subject.settings };
 	play ??= playOf(main, settings);
 	const kubernetes = atEpoch(() => new Kubernetes(objects, main, play, true));
 	const step = (promise) => stepUntil(kubernetes, promise);

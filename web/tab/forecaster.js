@@ -31,7 +31,11 @@ async function act({ manifest, name, answers, seed, patch }) {
 		patch: finding.patch,
 		command: finding.patch && commandOf(found, finding.patch),
 	});
-	const { findings, patch: whole, ...more } = await new Search(subject, seedsFrom(seed), pool).run(summaries, (finding) => postMessage({ finding: shown(finding) }));
+	const {
+		findings,
+		patch: whole,
+		...more
+	} = await new Search(subject, seedsFrom(seed), pool).run(summaries, (finding) => postMessage({ finding: shown(finding) }));
 	postMessage({ done: { ...more, hints: hintsFor(subject, more.rest), findings: findings.map(shown), patch: whole, command: commandOf(found, whole) } });
 }
 

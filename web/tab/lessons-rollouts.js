@@ -136,4 +136,22 @@ export const ROLLOUTS = [
 		button: 'Restart all, with a program that drains',
 		see: 'Lost: 0, although `preStop` is over before a `/wait` is. A program that ends on SIGTERM would cut that `/wait`, as in the lesson before.',
 	},
+	{
+		id: 'drained-node',
+		title: 'A drained node',
+		text: [
+			'Before a node is upgraded or removed, it is drained: every pod on it is evicted, which is a deletion that may be refused. A PodDisruptionBudget decides that. With `maxUnavailable: 1`, a pod may go only while all others are ready, however many nodes are drained at once.',
+			'A budget that allows nothing (`minAvailable` equal to `replicas`, or `maxUnavailable: 0`) protects nobody. It only keeps the node, until somebody deletes the pod by hand. The button drains the node of one pod.',
+		],
+		quote: {
+			words: 'If you try to drain a Node where an unevictable Pod is running, the drain never completes.',
+			url: 'https://kubernetes.io/docs/tasks/run-application/configure-pdb/',
+		},
+		file: 'poddisruptionbudget.yaml',
+		lines: ['maxUnavailable:', 'unhealthyPodEvictionPolicy:'],
+		patch: {},
+		fault: 'drain',
+		button: 'Drain a node',
+		see: 'One pod is evicted, and a new one is ready before the old one has ended, after about 8 s. The other two keep answering. Lost: 0.',
+	},
 ];

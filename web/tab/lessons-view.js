@@ -39,8 +39,19 @@ function quote({ file, lines: starts }) {
 function commandsOf({ patch = {}, fault, replicas, ask }) {
 	if (ask) return [ask.times > 1 ? `for i in $(seq ${ask.times}); do curl -si $URL/${ask.path} | grep x-replica; done` : `curl "$URL/${ask.path}"`];
 	const patches = Object.keys(patch).length ? [`kubectl patch deployment ${name} --patch '${JSON.stringify(patch)}'`] : [];
-	return [...patches, ...FAULTS[fault].commands({ name, container, image: image.replace(/:[^:/]*$/, ''), replicas })];
+	return FAULTS[fault].commands ? [...patches, ...FAULTS[fault].commands({ name, container, image: image.replace(/:[^:/]*$/, ''), replicas })] : [];
 }
+
+/** How a button's commands are shown, if a cluster has any for it. */
+function shown(commands) {
+	if (!commands.length) return [];
+	const intro = make('p', {}, 'The same on a cluster, with its address in ', make('code', {}, '$URL'), ':');
+	return [intro, make('code', { className: 'command' }, commands.join('\n'))];
+}
+
+/** A sentence of Kubernetes' documentation. */
+const documented = ({ quote }) =>
+	quote ? [make('p', {}, 'Kubernetes’ documentation: ', make('a', { href: quote.url, target: '_blank', rel: 'noopener' }, `“${quote.words}”`))] : [];
 
 /**
  * Shows all lessons.
@@ -63,13 +74,13 @@ export function showLessons(act) {
 			{ id, name: 'lesson', ontoggle },
 			make('summary', {}, title),
 			...text.map((paragraph) => make('p', {}, ...rich(paragraph))),
+			...documented(lesson),
 			make('p', {}, 'In ', make('code', {}, `k8s/${file}`), ':'),
 			make('pre', {}, ...quote(lesson)),
 			action,
 			make('p', {}, make('b', {}, 'What to see: '), ...rich(see)),
 			output,
-			make('p', {}, 'The same on a cluster, with its address in ', make('code', {}, '$URL'), ':'),
-			make('code', { className: 'command' }, commandsOf(lesson).join('\n')),
+			...shown(commandsOf(lesson)),
 		);
 		$('#lessons').append(details);
 	}

@@ -52,6 +52,25 @@ export const LESSONS = [
 		see: 'Never unready, never restarted, and nothing in the events. But bad grows for as long as you watch: the failed replica answers every third request, while all pods are reported ready.',
 	},
 	{
+		id: 'dependency',
+		title: 'What everything depends on',
+		text: [
+			'Suppose that each replica needs a database, and that `/health` asks it, too. When the database is down for 30 s, users get errors whatever one does. But all probes of all replicas fail as well.',
+			'Readiness takes all replicas out at once. Liveness restarts them all, which mends no database, and cuts what could still be answered. So readiness may ask what a program depends on, but liveness should ask the program alone.',
+		],
+		quote: {
+			words: "In such cases, you don't want to kill the application, but you don't want to send it requests either.",
+			url: 'https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#define-readiness-probes',
+		},
+		file: 'deployment.yaml',
+		lines: ['readinessProbe:', 'livenessProbe:'],
+		patch: {},
+		settings: { health: 'dependency' },
+		fault: 'dependency',
+		button: 'Let the database fail for 30 s',
+		see: 'All pods are unready within 6 s or so, and each is restarted once, for nothing. Lost: nearly everything for 30 s. In a longer outage, `CrashLoopBackOff` would keep them down even when the database is back.',
+	},
+	{
 		id: 'slow-start',
 		title: 'A slow start',
 		text: [

@@ -65,7 +65,7 @@ export class Session {
 	async #start({ patch, settings }) {
 		this.#modules ??= this.#compile();
 		const modules = await this.#modules;
-		const all = { ...SETTINGS, ...settings };
+		const all = { ...SETTINGS, ...settings, dependency: { isDown: false } };
 		const kubernetes = new Kubernetes(withPatch(patch), manifest.spec.template.spec.containers[0].name, (seat) => new Component(modules, seat, all));
 		await kubernetes.start(VERSIONS);
 		const pace = new Pace(kubernetes);
