@@ -16,10 +16,11 @@ const restarted = (amount) => `${number.format(amount)} container${amount === 1 
 
 /**
  * `label` is what a fault is called, at the start of a sentence; `inject` injects it into a drill; `harm` is how much a
- * row of it hurts, in requests; `says` are words for harm that no request shows; `end` is what becomes of its victims;
+ * row of it hurts, in requests; `says` are words for harm that no request shows, and `spared` for what does not hurt, though
+ * it costs requests, whatever anybody does; `end` is what becomes of its victims;
  * `commands` are what injects it on a cluster, with the address of the Service in $URL.
  * @typedef {{ label: string, end: string, inject(drill: import('./drill.js').Drill, row: any): Promise<void>,
- *   harm(row: any): number, says?(row: any): string | undefined,
+ *   harm(row: any): number, says?(row: any): string | undefined, spared?: string,
  *   commands?(deployment: { name: string, container: string, image: string, replicas?: number }): string[] }} Fault
  */
 
@@ -90,6 +91,7 @@ export const FAULTS = {
 		inject: (drill, row) => drill.outage(row, OUTAGE),
 		harm: ({ restarts, ready, unready }) => NEVER * restarts + (unready === undefined ? 0 : never(ready)),
 		says: ({ restarts }) => (restarts ? `makes Kubernetes restart ${restarted(restarts)}` : undefined),
+		spared: 'restarts nothing',
 	},
 	evict: {
 		label: 'Eviction',

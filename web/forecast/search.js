@@ -30,7 +30,7 @@ const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harm
 /** The advice on a health check that asks what the program depends on. */
 const LIVENESS = {
 	field: 'livenessProbe',
-	lesson: 'probes',
+	lesson: 'dependency',
 	why: 'liveness asks what the program depends on, and no restart mends that',
 	advice: 'Have liveness ask the program alone; readiness may ask more.',
 };

@@ -7,10 +7,10 @@ import { forecast } from './forecast.js';
 import { faultsFor, hintsFor, silenceOf } from './hints.js';
 import { read, withPatch } from './manifest.js';
 import { commandOf } from './patch.js';
-import { settingsOf } from './questions.js';
 import { describe } from './report.js';
 import { run } from './run.js';
 import { Search } from './search.js';
+import { assume } from './stated.js';
 
 const FOLDERS = { samples: `${import.meta.dirname}/../samples`, cases: `${import.meta.dirname}/cases` };
 const WORDS = /No probe asks whether the program works/;
@@ -22,6 +22,12 @@ const WORDS = /No probe asks whether the program works/;
  */
 const FOUND = {
 	'samples/chart.yaml': { fields: ['strategy'], says: [/minimum of 3 is forecast/] },
+	'samples/dependency.yaml': {
+		fields: ['livenessProbe'],
+		says: [/restart 3 containers, .* liveness asks what the program depends on/, /With it, .* restarts nothing\./],
+		never: /kubectl/,
+	},
+	'samples/drain.yaml': { says: [/PodDisruptionBudget sessions allows no eviction, so a drain .* waits for ever/] },
 	'samples/get.json': {},
 	'samples/good.yaml': {},
 	'samples/hasty.yaml': { fields: ['livenessProbe'], answers: { most: 5, beyond: 500 } },
@@ -74,11 +80,11 @@ class Queue {
 async function said(path, answers = {}) {
 	const [folder, file] = path.split('/');
 	const manifest = read(readFileSync(`${FOLDERS[folder]}/${file}`));
-	const subject = { ...manifest, settings: settingsOf(answers, { requests: manifest.route }), faults: faultsFor(manifest) };
+	const subject = { ...manifest, settings: assume(manifest, answers).settings, faults: faultsFor(manifest) };
 	const pool = /** @type {any} */ (new Queue());
 	const summaries = await forecast(subject, subject.faults, [1, 2], pool);
 	const result = await new Search(subject, [1, 2], pool).run(summaries);
-	const command = result.findings.length ? commandOf(subject, result.patch) : '';
+	const command = result.findings.some(({ patch }) => patch) ? commandOf(subject, result.patch) : '';
 	const texts = [silenceOf(manifest) ?? '', ...manifest.notes, ...result.findings.map(describe), ...hintsFor(subject, result.rest), command];
 	// An API server takes the patch.
 	withPatch(manifest, result.patch);

@@ -32,7 +32,9 @@ for (const [file, bytes] of Object.entries(files)) {
 	await writeFile(`${COMPONENT}/${file}`, file.endsWith('.js') ? `// @ts-nocheck\n${Buffer.from(bytes)}` : bytes);
 }
 
-const texts = Object.fromEntries(['deployment', 'service', 'ingress', 'poddisruptionbudget'].map((name) => [`${name}.yaml`, readFileSync(`k8s/${name}.yaml`, 'utf8')]));
+const texts = Object.fromEntries(
+	['deployment', 'service', 'ingress', 'poddisruptionbudget'].map((name) => [`${name}.yaml`, readFileSync(`k8s/${name}.yaml`, 'utf8')]),
+);
 const objects = Object.values(texts).flatMap((text) => Array.from(parseAllDocuments(text), (document) => document.toJS()));
 await writeFile('target/manifests.json', JSON.stringify({ texts, objects }));
 
