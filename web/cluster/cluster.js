@@ -1,19 +1,13 @@
 // A Kubernetes cluster in this process: webernetes has the real controllers, kubelets and probes, and programs of ours
 // play the images of a Deployment.
 
-import { BaseImage, Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
-import { isReady } from './pods.js';
+import { Cluster, PatchStrategy, setHeaderOptions } from '@ngrok/webernetes';
+import { answerOf, imageOf, portsOf } from './container.js';
 import { mendNodes, mendProbes, without80 } from './kubelet.js';
-import { splitImage, versionOf } from './pods.js';
+import { isReady, versionOf } from './pods.js';
 
 /** What webernetes models, of what a manifest may hold. */
 const MODELLED = new Set(['Deployment', 'Service']);
-
-/** The header in which webernetes' kubelet says which probe asks. */
-const PROBE = 'x-webernetes-health-check';
-
-/** The probes that a container may have. */
-const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
 
 /** How long after its end a pod that is deleted keeps its address, in milliseconds: soon nobody is left to refuse a connection. */
 const TEARDOWN = 100;
@@ -73,7 +67,8 @@ export class Kubernetes {
 	async start(versions = []) {
 		const { containers } = this.deployment.spec.template.spec;
 		const others = versions.map((version) => versionOf(this.container.image, version));
-		for (const name of new Set([...containers.map(({ image }) => image), ...others])) this.cluster.registerImage(this.#image(name));
+		for (const name of new Set([...containers.map(({ image }) => image), ...others]))
+			this.cluster.registerImage(imageOf(name, (...running) => this.#run(...running)));
 		await this.cluster.init();
 		mendProbes(this.cluster);
 		mendNodes(this.cluster);
@@ -147,6 +142,9 @@ export class Kubernetes {
 	onProbe(listener) {
 		this.#probeListeners.add(listener);
 	}
+	#tellProbe(name, isGood) {
+		for (const listener of this.#probeListeners) listener(name, isGood);
+	}
 
 	/**
 	 * The program that serves users in a pod, if it can be reached.
@@ -167,25 +165,6 @@ export class Kubernetes {
 		await this.cluster.close();
 	}
 
-	/** A program as an image of that name. */
-	#image(reference) {
-		const [, imageName, imageVersion = 'latest'] = splitImage(reference);
-		const run = (context, terminated) => this.#run(context, terminated, imageVersion);
-		return class extends BaseImage {
-			static imageName = imageName;
-			static imageVersion = imageVersion;
-			defaultCommand = ['/'];
-			#terminated = Promise.withResolvers();
-
-			async exec(context, argv) {
-				return argv[0] === '/' ? run(context, this.#terminated.promise) : super.exec(context, argv);
-			}
-			signalHandler(_, signal) {
-				if (signal === 'SIGTERM') this.#terminated.resolve(undefined);
-			}
-		};
-	}
-
 	/** Runs a container until it ends by itself, acts on SIGTERM, or is killed; returns its exit code. */
 	async #run(context, terminated, version) {
 		const { env, container, pod } = context;
@@ -198,7 +177,7 @@ export class Kubernetes {
 		terminated.then(() => program.terminate());
 		if ((await Promise.race([program.started, ended])) === undefined) {
 			for (const port of portsOf(container.apiContainer, env)) {
-				const answer = (_, request) => this.#answer(pod.name, name, program, request);
+				const answer = (_, request) => answerOf(program, request, (isGood) => name === this.main && this.#tellProbe(pod.name, isGood));
 				try {
 					context.listenHttp(port, answer);
 				} catch {} // Another container of the pod has it.
@@ -219,34 +198,7 @@ export class Kubernetes {
 		log.push(text);
 		log.splice(0, log.length - 100);
 	}
-
-	/** Answers what comes by the cluster's own network, such as a probe: it knows texts alone, so no gzip. */
-	async #answer(name, container, program, { method, url, host, header }) {
-		const headers = Object.entries(header).flatMap(([name, values]) => values.map((value) => [name.toLowerCase(), value]));
-		const [, probe] = headers.find(([name]) => name === PROBE) ?? [];
-		const answer = await program.answer({
-			method,
-			target: url.pathname + url.search,
-			authority: host,
-			headers: headers.filter(([name]) => name !== 'accept-encoding'),
-			probe,
-		});
-		if (probe && container === this.main) for (const listener of this.#probeListeners) listener(name, answer.status < 400);
-		return {
-			status: answer.status,
-			header: Object.fromEntries((answer.headers ?? []).map(([name, value]) => [name, [value]])),
-			body: (await answer.body?.text()) ?? '',
-		};
-	}
 }
 
 /** An object with a namespace, as kubectl gives it one. */
 const inNamespace = (object) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata?.namespace ?? 'default' } });
-
-/** The ports that a container listens on: as Spin is told, or else all that its manifest names. */
-function portsOf({ ports = [], ...container }, env) {
-	const told = /\d+$/.exec(env.get('SPIN_HTTP_LISTEN_ADDR') ?? '');
-	if (told) return [Number(told[0])];
-	const asked = PROBES.map((kind) => Number((container[kind]?.httpGet ?? container[kind]?.tcpSocket)?.port));
-	return new Set([...ports.map(({ containerPort }) => containerPort), ...asked.filter(Boolean)]);
-}

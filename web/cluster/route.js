@@ -99,7 +99,7 @@ const TRIES = 3;
 const CONNECT = 5000;
 
 /** A proxy, such as an ingress: it takes endpoints in turn, and tries another where a connection is refused. */
-export class Proxy extends Route {
+export class ReverseProxy extends Route {
 	#turn = Math.floor(Math.random() * 1000);
 
 	hang() {
@@ -123,4 +123,4 @@ export class Proxy extends Route {
 }
 
 /** The routes, by the answers to the question how requests come. */
-export const ROUTES = { service: Service, proxy: Proxy, kept: Kept };
+export const ROUTES = { service: Service, proxy: ReverseProxy, kept: Kept };

@@ -4,106 +4,38 @@ import { isReady, restartsOf, versionOf } from '../cluster/pods.js';
 import { FAULTS } from './faults.js';
 import { Recorder } from './recorder.js';
 import { Traffic } from './traffic.js';
+import { PROBES, SLACK, Watch } from './watch.js';
 
-/** The probes of a container, in the order in which they begin. */
-const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
-/** How much longer than the numbers of a manifest say anything may take, in seconds. */
-const SLACK = 15;
-/** After how many restarts of a container by one fault it is hopeless. */
-const HOPELESS = 3;
-
-export class Drill {
-	#kubernetes;
-	#settings;
+export class Drill extends Watch {
 	#giveUp = () => {};
 	#stopped = new Promise((resolve) => {
 		this.#giveUp = () => resolve(undefined);
 	});
 	#isStarted = false;
-	#readySince = Number.NaN;
 	isOver = false;
 
 	/**
 	 * @param {import('../cluster/cluster.js').Kubernetes & { evict?(pod: any): Promise<boolean> }} kubernetes
-	 * @param {import('../cluster/route.js').Service | import('../cluster/route.js').Proxy} route
+	 * @param {import('../cluster/route.js').Service | import('../cluster/route.js').ReverseProxy} route
 	 * @param {{ answer: number, news: number, slow: number, start: number, burst: number, rate?: number, dependency?: { isDown: boolean } }} settings
 	 */
 	constructor(kubernetes, route, settings) {
-		this.#kubernetes = kubernetes;
-		this.#settings = settings;
+		super(kubernetes, settings);
 		this.recorder = new Recorder(kubernetes, route);
 		this.traffic = new Traffic(kubernetes.clock, route, settings.answer, (outcome) => this.recorder.count(outcome), settings.rate);
-		kubernetes.onChange(() => {
-			if (!this.areAllReady) this.#readySince = Number.NaN;
-			else if (Number.isNaN(this.#readySince)) this.#readySince = this.#now;
-		});
 	}
 
-	get pods() {
-		return [...this.#kubernetes.pods.values()];
-	}
-	get #spec() {
-		return this.#kubernetes.deployment.spec;
-	}
-	get restarts() {
-		return this.pods.reduce((sum, pod) => sum + restartsOf(pod), 0);
-	}
 	/** Whether no fault has left anything: all replicas are ready, or never were, and none has failed. */
 	get isHealthy() {
-		return !this.#isStarted || (this.areAllReady && !this.pods.some((pod) => this.#kubernetes.replicaOf(pod)?.isFailed));
+		return !this.#isStarted || (this.areAllReady && !this.pods.some((pod) => this.kubernetes.replicaOf(pod)?.isFailed));
 	}
-	get areAllReady() {
-		const { replicas } = this.#spec;
-		return this.pods.length === replicas && this.pods.every(isReady);
-	}
-	get #now() {
-		return this.#kubernetes.clock.nowMs() / 1000;
-	}
-	sleep(seconds) {
-		return this.#kubernetes.clock.wait(seconds * 1000);
-	}
-
-	/** For how long nothing may change until nothing will, in seconds: what starts, probes, hooks and back-off can take. */
-	get #patience() {
-		const { minReadySeconds = 0, template } = this.#spec;
-		const { start, slow, news, answer } = this.#settings;
-		const { terminationGracePeriodSeconds = 30, containers } = template.spec;
-		const probes = containers.map((container) => PROBES.reduce((sum, kind) => sum + patienceOf(container[kind]), 0));
-		const pause = pauseAfter(Math.max(0, ...this.pods.map(restartsOf)));
-		return Math.max(...probes) + Math.max(start, slow) + terminationGracePeriodSeconds + minReadySeconds + news + answer + pause + SLACK;
-	}
-
-	/** Waits until something holds; returns when, or nothing if it is hopeless. */
-	until(holds, patience = () => this.#patience) {
-		const before = new Map(this.pods.map((pod) => [pod.metadata.name, restartsOf(pod)]));
-		const isHopeless = () => this.pods.some((pod) => restartsOf(pod) - (before.get(pod.metadata.name) ?? 0) >= HOPELESS);
-		const { clock } = this.#kubernetes;
-		return new Promise((resolve) => {
-			let timer = 0;
-			const settle = (at) => {
-				forget();
-				clock.clearTimeout(timer);
-				resolve(at);
-			};
-			const check = () => {
-				clock.clearTimeout(timer);
-				if (holds()) return settle(this.#now);
-				if (isHopeless()) return settle();
-				const seconds = patience();
-				if (seconds < Infinity) timer = clock.setTimeout(settle, seconds * 1000);
-			};
-			const forget = this.#kubernetes.onChange(check);
-			check();
-		});
-	}
-
 	/** Keeps requests coming, from when all replicas are ready; returns when that is, or nothing if they never are. */
 	async start() {
 		this.recorder.start();
 		const ready = await this.until(() => this.areAllReady);
 		if (ready === undefined) return undefined;
 		this.#isStarted = true;
-		await this.sleep(this.#settings.news + 1);
+		await this.sleep(this.settings.news + 1);
 		await this.traffic.start();
 		return ready;
 	}
@@ -124,90 +56,78 @@ export class Drill {
 				() => Infinity,
 			);
 			if (this.isOver) return;
-			row.at = this.#kubernetes.clock.nowMs();
+			row.at = this.kubernetes.clock.nowMs();
 			this.recorder.row = row;
 			const before = new Map(this.pods.map((pod) => [pod.metadata.name, restartsOf(pod)]));
 			await FAULTS[row.fault].inject(this, row);
 			row.restarts ||= this.pods.reduce((sum, pod) => sum + restartsOf(pod) - (before.get(pod.metadata.name) ?? 0), 0);
-			await this.sleep(this.#settings.news + 1);
+			await this.sleep(this.settings.news + 1);
 			await this.traffic.settle(); // What is still under way belongs to this fault.
-			row.until = this.#kubernetes.clock.nowMs();
+			row.until = this.kubernetes.clock.nowMs();
 			this.recorder.row = { ...row };
 		};
 		return Promise.race([drill(), this.#stopped]);
 	}
 
-	/** Writes into a row, as `name`, after how many seconds something held, if it did. */
-	async #note(row, name, start, holds, patience = undefined) {
-		const at = await this.until(holds, patience);
-		if (at !== undefined) row[name] = at - start;
-	}
-
 	/** Has `act` done to pods, and notes when one was not ready, when all were replaced, and when all are ready again. */
 	async #heal(row, victims, isReplaced, act) {
-		const start = this.#now;
-		const current = ({ metadata: { name } }) => this.#kubernetes.pods.get(name);
+		const start = this.now;
+		const current = ({ metadata: { name } }) => this.kubernetes.pods.get(name);
 		const isUp = (pod) => pod !== undefined && isReady(pod);
 		const healed = Promise.all([
-			this.#note(row, 'unready', start, () => !victims.every((victim) => isUp(current(victim)))),
-			this.#note(row, 'replaced', start, () => victims.every((victim) => isReplaced(current(victim), victim))),
+			this.note(row, 'unready', start, () => !victims.every((victim) => isUp(current(victim)))),
+			this.note(row, 'replaced', start, () => victims.every((victim) => isReplaced(current(victim), victim))),
 		]);
 		await act();
 		await healed;
-		await this.#noteReady(row, start);
-	}
-
-	/** Writes into a row after how many seconds all were ready again, for good, if one was not. */
-	async #noteReady(row, start) {
-		if (row.unready === undefined || (await this.until(() => this.areAllReady)) === undefined) return;
-		row.ready = this.#readySince - start;
+		await this.noteReady(row, start);
 	}
 
 	/** Breaks or ends a replica that works, and has been restarted least. */
 	async poison(row, act) {
-		const able = this.pods.filter((pod) => isReady(pod) && this.#kubernetes.replicaOf(pod)?.isFailed === false);
+		const able = this.pods.filter((pod) => isReady(pod) && this.kubernetes.replicaOf(pod)?.isFailed === false);
 		const [victim] = able.sort((a, b) => restartsOf(a) - restartsOf(b));
-		const replica = victim && this.#kubernetes.replicaOf(victim);
+		const replica = victim && this.kubernetes.replicaOf(victim);
 		if (replica) await this.#heal(row, [victim], isRestarted, () => act(replica)); // Otherwise they all went down just now.
 	}
 
 	/** As `kubectl rollout restart` does; with a version, as `kubectl set image` does. */
 	async rollOut(row, version = undefined) {
-		const annotations = { 'kubectl.kubernetes.io/restartedAt': new Date(this.#kubernetes.clock.nowMs()).toISOString() };
-		const patch = version ? this.#imagePatch(versionOf(this.#kubernetes.container.image, version)) : { metadata: { annotations } };
-		await this.#heal(row, this.pods, isGone, () => this.#kubernetes.patch({ spec: { template: patch } }));
-		if (version) await this.sleep(this.#settings.slow); // Pods that count as ready may still be starting.
+		const annotations = { 'kubectl.kubernetes.io/restartedAt': new Date(this.kubernetes.clock.nowMs()).toISOString() };
+		const patch = version ? this.#imagePatch(versionOf(this.kubernetes.container.image, version)) : { metadata: { annotations } };
+		await this.#heal(row, this.pods, isGone, () => this.kubernetes.patch({ spec: { template: patch } }));
+		if (version) await this.sleep(this.settings.slow); // Pods that count as ready may still be starting.
 	}
 
 	/** As `kubectl set image` does with a version that is broken, and `kubectl rollout undo` when its probes have had their time. */
 	async rollOutAndUndo(row, version) {
-		const { image } = this.#kubernetes.container;
+		const { image } = this.kubernetes.container;
 		const old = this.pods.map(({ metadata: { name } }) => name);
 		const isNew = ({ metadata: { name } }) => !old.includes(name);
-		const start = this.#now;
-		const { startupProbe, readinessProbe } = this.#kubernetes.container;
+		const start = this.now;
+		const { startupProbe, readinessProbe } = this.kubernetes.container;
 		const delays = [startupProbe, readinessProbe].map((probe) => probe?.initialDelaySeconds ?? 0);
 		const watched = this.sleep(30 + Math.max(...delays));
-		this.#note(row, 'unready', start, () => this.pods.some((pod) => !isNew(pod) && !isReady(pod)));
-		this.#note(row, 'replaced', start, () => this.pods.some((pod) => isNew(pod) && isReady(pod)));
-		await this.#kubernetes.patch({ spec: { template: this.#imagePatch(versionOf(image, version)) } });
+		this.note(row, 'unready', start, () => this.pods.some((pod) => !isNew(pod) && !isReady(pod)));
+		this.note(row, 'replaced', start, () => this.pods.some((pod) => isNew(pod) && isReady(pod)));
+		await this.kubernetes.patch({ spec: { template: this.#imagePatch(versionOf(image, version)) } });
 		await watched;
 		row.restarts = this.pods.filter(isNew).reduce((sum, pod) => sum + restartsOf(pod), 0);
-		await this.#kubernetes.patch({ spec: { template: this.#imagePatch(image) } });
+		await this.kubernetes.patch({ spec: { template: this.#imagePatch(image) } });
 		const isUndone = (pod) => pod.spec?.containers.some((it) => it.image === image);
-		await this.#note(row, 'ready', start, () => this.areAllReady && this.pods.every(isUndone));
+		await this.note(row, 'ready', start, () => this.areAllReady && this.pods.every(isUndone));
 	}
 
 	/** Another image for the container that serves users; a merge patch takes a list as a whole. */
 	#imagePatch(image) {
-		const { containers } = this.#spec.template.spec;
-		return { spec: { containers: containers.map((it) => (it.name === this.#kubernetes.main ? { ...it, image } : it)) } };
+		const { containers } = this.spec.template.spec;
+		return { spec: { containers: containers.map((it) => (it.name === this.kubernetes.main ? { ...it, image } : it)) } };
 	}
 
 	/** As `kubectl delete pod` does. */
 	async delete(row) {
 		const [victim] = this.pods;
-		if (victim) await this.#heal(row, [victim], isGone, () => this.#kubernetes.delete(victim));
+		if (victim) await this.#heal(row, [victim], isGone, () => this.kubernetes.delete(victim));
 	}
 
 	/** As `kubectl drain` does with a node that has a pod: evicts all that it has. */
@@ -226,7 +146,7 @@ export class Drill {
 		};
 		row.denied = 0;
 		countReady();
-		const forget = this.#kubernetes.onChange(countReady);
+		const forget = this.kubernetes.onChange(countReady);
 		await this.#heal(row, victims, isGone, async () => {
 			for (const victim of victims) await this.#evict(row, victim);
 		});
@@ -234,8 +154,8 @@ export class Drill {
 	}
 
 	async #evict(row, victim) {
-		const end = this.#now + this.#patience;
-		while (!this.isOver && this.#now < end && !(await this.#kubernetes.evict(victim))) {
+		const end = this.now + this.patience;
+		while (!this.isOver && this.now < end && !(await this.kubernetes.evict(victim))) {
 			row.denied++;
 			await this.sleep(1);
 		}
@@ -243,54 +163,44 @@ export class Drill {
 
 	/** What all replicas depend on is down for so long, in seconds. */
 	async outage(row, duration) {
-		const start = this.#now;
+		const start = this.now;
 		const before = this.restarts;
 		const patience = () => duration;
-		const { dependency } = this.#settings;
+		const { dependency } = this.settings;
 		dependency.isDown = true;
 		const noted = Promise.all([
-			this.#note(row, 'unready', start, () => !this.areAllReady, patience),
-			this.#note(row, 'replaced', start, () => this.restarts > before, patience),
+			this.note(row, 'unready', start, () => !this.areAllReady, patience),
+			this.note(row, 'replaced', start, () => this.restarts > before, patience),
 		]);
 		await this.sleep(duration);
 		dependency.isDown = false;
 		await noted;
-		await this.#noteReady(row, start);
+		await this.noteReady(row, start);
 	}
 
 	/** As `kubectl scale` does. */
 	async scale(row) {
-		const start = this.#now;
-		await this.#kubernetes.patch({ spec: { replicas: row.replicas } });
-		await this.#note(row, 'ready', start, () => this.areAllReady);
+		const start = this.now;
+		await this.kubernetes.patch({ spec: { replicas: row.replicas } });
+		await this.note(row, 'ready', start, () => this.areAllReady);
 	}
 
 	/** More clients than usual ask: once, or for as long as a flood takes, in seconds. */
 	async crowd(row, duration = 0) {
-		const start = this.#now;
+		const start = this.now;
 		const before = this.restarts;
-		const probes = PROBES.map((kind) => this.#kubernetes.container[kind]).map((probe) =>
+		const probes = PROBES.map((kind) => this.kubernetes.container[kind]).map((probe) =>
 			probe ? (probe.periodSeconds ?? 10) * (probe.failureThreshold ?? 3) : 0,
 		);
-		const patience = () => duration + this.#settings.answer + Math.max(...probes) + SLACK;
+		const patience = () => duration + this.settings.answer + Math.max(...probes) + SLACK;
 		await Promise.all([
-			this.traffic.crowd(this.#settings.burst, duration),
-			this.#note(row, 'unready', start, () => !this.areAllReady, patience),
-			this.#note(row, 'replaced', start, () => this.restarts > before, patience),
+			this.traffic.crowd(this.settings.burst, duration),
+			this.note(row, 'unready', start, () => !this.areAllReady, patience),
+			this.note(row, 'replaced', start, () => this.restarts > before, patience),
 		]);
-		await this.#noteReady(row, start);
+		await this.noteReady(row, start);
 	}
 }
 
 const isGone = (now) => now === undefined;
 const isRestarted = (now, victim) => now === undefined || restartsOf(now) > restartsOf(victim);
-
-/** How long a probe can take until it has failed, or succeeded again, in seconds. */
-function patienceOf(probe) {
-	if (!probe) return 0;
-	const { initialDelaySeconds = 0, periodSeconds = 10, failureThreshold = 3, successThreshold = 1 } = probe;
-	return initialDelaySeconds + periodSeconds * (Math.max(failureThreshold, successThreshold) + 1);
-}
-
-/** The kubelet's pause before a container's next start after so many, in seconds: none, 10, 20, … 300. */
-const pauseAfter = (restarts) => (restarts ? Math.min(10 * 2 ** (restarts - 1), 300) : 0);

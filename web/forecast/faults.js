@@ -60,7 +60,13 @@ export const FAULTS = {
 		inject: (drill, row) => drill.poison(row, (replica) => replica.break()),
 		harm: ({ lost, bad, unready, replaced }) => lost + (unready === undefined || unready > SOON ? bad : 0) + never(replaced),
 		says: ({ unready, replaced, bad }) =>
-			unready === undefined && bad ? 'is never noticed' : replaced === undefined ? 'is never replaced' : unready > SOON ? `is noticed only after ${Math.round(unready)} s` : undefined,
+			unready === undefined && bad
+				? 'is never noticed'
+				: replaced === undefined
+					? 'is never replaced'
+					: unready > SOON
+						? `is noticed only after ${Math.round(unready)} s`
+						: undefined,
 		commands: () => ['curl -X POST $URL/fail'],
 	},
 	quit: {

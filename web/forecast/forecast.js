@@ -11,11 +11,15 @@ export const COUNTS = ['sent', 'lost', 'bad', 'retried', 'refused'];
 
 /**
  * What a fault cost with each seed: the row in the middle, the least and the most of its numbers, and how much each hurt.
- * @typedef {import('./recorder.js').Row & { least: any, most: any, harms: number[], moments: any[], reason?: string }} Summary
+ * @typedef {import('./recorder.js').Row & { least: any, most: any, shares: number[], harms: number[], moments: any[], reason?: string }} Summary
  */
 
-/** @returns {Summary} */
-export function summaryOf(rows) {
+/**
+ * A summary of rows, one a seed. What is lost without a fault, too, is no fault's cost: `overload` is its share of the
+ * requests with each seed.
+ * @returns {Summary}
+ */
+export function summaryOf(rows, overload = []) {
 	const sorted = rows.toSorted((one, other) => harmOf(one) - harmOf(other));
 	const extreme = (choose) =>
 		Object.fromEntries(
@@ -24,7 +28,14 @@ export function summaryOf(rows) {
 				return [name, known.length ? choose(...known) : undefined];
 			}),
 		);
-	return { ...sorted[rows.length >> 1], least: extreme(Math.min), most: extreme(Math.max), harms: rows.map(harmOf) };
+	const shares = rows.map(({ lost, sent }) => (sent ? lost / sent : 0));
+	return {
+		...sorted[rows.length >> 1],
+		least: extreme(Math.min),
+		most: extreme(Math.max),
+		shares,
+		harms: rows.map((row, index) => Math.max(0, Math.round(harmOf(row) - (overload[index] ?? 0) * row.sent))),
+	};
 }
 
 /** How much a summary hurts with all seeds, in requests. */
@@ -34,10 +45,13 @@ export const sumOf = ({ harms }) => harms.reduce((sum, harm) => sum + harm, 0);
 export const seedsFrom = (first) => Array.from({ length: SEEDS }, (_, index) => first + index);
 
 /** Injects a fault with each seed. @returns {Promise<Summary>} */
-export async function forecastFault(subject, fault, seeds, pool) {
+export async function forecastFault(subject, fault, seeds, pool, overload = []) {
 	const { objects, main, settings } = subject;
-	return summaryOf(await Promise.all(seeds.map((seed) => pool.run({ subject: { objects, main, settings }, fault, seed }))));
+	return summaryOf(await Promise.all(seeds.map((seed) => pool.run({ subject: { objects, main, settings }, fault, seed }))), overload);
 }
+
+/** The shares of requests that were lost in the control run, with each seed. */
+export const overloadOf = ({ fault, shares }) => (fault === 'control' ? shares : []);
 
 /**
  * Injects faults, and tells each summary as soon as there is one; if the replicas never get ready, there is that of the
@@ -51,12 +65,12 @@ export async function forecastFault(subject, fault, seeds, pool) {
  */
 export async function forecast(subject, faults, seeds, pool, tell = () => {}) {
 	const summaries = {};
+	const [first, ...others] = faults;
 	const add = async (fault) => {
-		const summary = await forecastFault(subject, fault, seeds, pool);
+		const summary = await forecastFault(subject, fault, seeds, pool, fault === first ? [] : overloadOf(summaries[first]));
 		summaries[fault] = summary;
 		tell(summary);
 	};
-	const [first, ...others] = faults;
 	if (first) await add(first);
 	if (summaries[first]?.at !== undefined) await Promise.all(others.map(add));
 	return faults.map((fault) => summaries[fault]).filter(Boolean);

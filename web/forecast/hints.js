@@ -4,8 +4,8 @@ import { FAULTS } from './faults.js';
 
 const PROBES = ['readinessProbe', 'livenessProbe', 'startupProbe'];
 const ROLLOUTS = ['restart', 'broken', 'slow'];
-/** What takes too long, and what webernetes does not know. */
-const UNKNOWN = ['flood', 'evict'];
+/** What takes too long, and what a drained node shows. */
+const LEFT_OUT = ['flood', 'evict'];
 
 /** Why nothing is forecast of a manifest at all, if that is so. @param {import('./manifest.js').Manifest} manifest */
 export function silenceOf({ traits }) {
@@ -20,7 +20,7 @@ export function faultsFor(manifest) {
 	const { objects, traits } = manifest;
 	const { replicas, strategy } = objects.find(({ kind }) => kind === 'Deployment').spec;
 	const isStuck = traits.exclusive && strategy.type !== 'Recreate';
-	return Object.keys(FAULTS).filter((fault) => !UNKNOWN.includes(fault) && (fault !== 'scale' || replicas > 1) && !(isStuck && ROLLOUTS.includes(fault)));
+	return Object.keys(FAULTS).filter((fault) => !LEFT_OUT.includes(fault) && (fault !== 'scale' || replicas > 1) && !(isStuck && ROLLOUTS.includes(fault)));
 }
 
 /** @typedef {{ subject: import('./search.js').Subject, rest: string[], main: any }} Left what is forecast, which faults still hurt, and the main container as it is in the manifest */

@@ -6,7 +6,9 @@ export const VERSIONS = ['broken', 'slow'];
 /** How much longer the answers of a program take that has become slow, in seconds. */
 export const MORE = 10;
 
-/** @implements {import('../cluster/cluster.js').Program} */
+/** @typedef {import('../cluster/cluster.js').Program} Played */
+
+/** @implements {Played} */
 export class Program {
 	#settings;
 	#clock;

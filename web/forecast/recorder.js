@@ -51,7 +51,7 @@ export class Recorder {
 
 	/**
 	 * @param {import('../cluster/cluster.js').Kubernetes} kubernetes
-	 * @param {import('../cluster/route.js').Service | import('../cluster/route.js').Proxy} route
+	 * @param {import('../cluster/route.js').Service | import('../cluster/route.js').ReverseProxy} route
 	 */
 	constructor(kubernetes, route) {
 		this.#kubernetes = kubernetes;

@@ -30,7 +30,7 @@ const playOf = (main, settings) => (seat) =>
  * @param {string} fault
  * @param {number} seed
  * @param {import('../cluster/cluster.js').Kubernetes['play']} [play]
- * @param {number} [replicas] how many to scale to: by default, half of what there are
+ * @param {number} [replicas] how many to scale to, by default half of what there are, or to evict, by default all
  */
 export async function run(subject, fault, seed, play = undefined, replicas = undefined) {
 	seedChance(seed);
@@ -44,7 +44,7 @@ export async function run(subject, fault, seed, play = undefined, replicas = und
 	const warnings = [];
 	kubernetes.watch('events', (_, { type, message }) => type === 'Warning' && warnings.push(message));
 	const drill = new Drill(kubernetes, new ROUTES[settings.requests](kubernetes, settings.news), settings);
-	const row = rowOf(fault, fault === 'scale' ? (replicas ?? Math.floor(deploymentOf(objects).spec.replicas / 2)) : undefined);
+	const row = rowOf(fault, replicas ?? (fault === 'scale' ? Math.floor(deploymentOf(objects).spec.replicas / 2) : undefined));
 	const ready = await step(drill.start());
 	if (ready === undefined) Object.assign(row, { restarts: drill.restarts, reason: warnings.pop() });
 	else {

@@ -1,6 +1,6 @@
 // Looks for changes of a manifest that help: each is tried alone, and in the end all of them together.
 
-import { forecast, forecastFault, sumOf } from './forecast.js';
+import { forecast, forecastFault, overloadOf, sumOf } from './forecast.js';
 import { withPatch } from './manifest.js';
 import { compose } from './patch.js';
 import { REMEDIES } from './remedies.js';
@@ -39,6 +39,8 @@ export class Search {
 	#subject;
 	#seeds;
 	#pool;
+	/** The shares of requests that are lost without a fault, by seed. */
+	#overload = new Map();
 
 	/**
 	 * @param {Subject} subject
@@ -63,6 +65,7 @@ export class Search {
 		const found = [];
 		let known = summaries;
 		const [control] = summaries;
+		for (const [index, share] of overloadOf(control ?? {}).entries()) this.#overload.set(this.#seeds[index], share);
 		if (control && control.at === undefined) {
 			// What never gets ready can have no other fault.
 			const finding = await this.#improve(found, control);
@@ -105,7 +108,8 @@ export class Search {
 	/** What a fault costs with a patch, with some of the seeds; nothing, if an API server would refuse the patch. */
 	async #try(patch, fault, seeds = this.#seeds) {
 		try {
-			return await forecastFault({ ...withPatch(this.#subject, patch), settings: this.#subject.settings }, fault, seeds, this.#pool);
+			const overload = fault === 'control' ? [] : seeds.map((seed) => this.#overload.get(seed));
+			return await forecastFault({ ...withPatch(this.#subject, patch), settings: this.#subject.settings }, fault, seeds, this.#pool, overload);
 		} catch {
 			return undefined;
 		}
@@ -119,7 +123,14 @@ export class Search {
 		const container = (containers) => containers.find(({ name }) => name === main);
 		const { containers, initContainers = [] } = original.spec.template.spec;
 		const { settings } = this.#subject;
-		const it = { row: before, spec, container: container(spec.template.spec.containers), original: container([...containers, ...initContainers]), settings, traits };
+		const it = {
+			row: before,
+			spec,
+			container: container(spec.template.spec.containers),
+			original: container([...containers, ...initContainers]),
+			settings,
+			traits,
+		};
 		const worst = before.harms.indexOf(Math.max(...before.harms));
 		const tries = REMEDIES.map(async (remedy) => {
 			const { faults, seen = () => true } = remedy;

@@ -10,7 +10,12 @@ import { run } from './run.js';
 
 const MANIFESTS = ['default', 'good', 'no-prestop', 'no-probes', 'recreate', 'single'];
 /** The headings of the figures that are compared, by how requests came. Clients that keep connections are too few to compare. */
-const ROUTES = { 'through the Service (kube-proxy)': 'service', 'through an ingress': 'proxy', 'a slow version that nobody undoes': 'service', 'two more faults': 'service' };
+const ROUTES = {
+	'through the Service (kube-proxy)': 'service',
+	'through an ingress': 'proxy',
+	'a slow version that nobody undoes': 'service',
+	'two more faults': 'service',
+};
 
 /** What is not reached, and why. */
 const OFF = {
@@ -49,7 +54,8 @@ function* rowsOf(name) {
 }
 
 /** Whether a share is as on the cluster: up to 1 % where nothing was, or else within a factor of two or five points. */
-const isNear = (here, there) => (there === 0 ? here <= 0.01 : here > 0 && (Math.abs(here - there) <= 0.05 || Math.max(here / there, there / here) <= 2)) || Math.max(here, there) <= 0.01;
+const isNear = (here, there) =>
+	(there === 0 ? here <= 0.01 : here > 0 && (Math.abs(here - there) <= 0.05 || Math.max(here / there, there / here) <= 2)) || Math.max(here, there) <= 0.01;
 
 for (const name of MANIFESTS) {
 	test(name, async (context) => {
@@ -62,7 +68,9 @@ for (const name of MANIFESTS) {
 				const runs = [];
 				for (const seed of seedsFrom(1)) runs.push(await run({ objects, main, settings }, fault === 'slowly' ? 'slow' : fault, seed));
 				const here = summaryOf(runs);
-				row.diagnostic(`cluster ${ready ?? '-'} s, ${JSON.stringify(shares)} ${JSON.stringify(causes)}; here ${here.ready} s, ${here.lost} lost, ${here.bad} bad of ${here.sent} ${JSON.stringify(here.causes)}`);
+				row.diagnostic(
+					`cluster ${ready ?? '-'} s, ${JSON.stringify(shares)} ${JSON.stringify(causes)}; here ${here.ready} s, ${here.lost} lost, ${here.bad} bad of ${here.sent} ${JSON.stringify(here.causes)}`,
+				);
 				for (const kind of ['lost', 'bad']) {
 					const isOff = !isNear(here[kind] / here.sent, shares[kind]);
 					assert.equal(isOff, `${name} ${fault} ${requests} ${kind}` in OFF, `${kind}: ${here[kind]} of ${here.sent}, there ${shares[kind]}`);
