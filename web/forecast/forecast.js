@@ -51,7 +51,7 @@ export async function forecastFault(subject, fault, seeds, pool, overload = []) 
 }
 
 /** The shares of requests that were lost in the control run, with each seed. */
-export const overloadOf = ({ fault, shares }) => (fault === 'control' ? shares : []);
+export const overloadOf = (control) => (control?.fault === 'control' ? control.shares : []);
 
 /**
  * Injects faults, and tells each summary as soon as there is one; if the replicas never get ready, there is that of the

@@ -65,7 +65,7 @@ export class Search {
 		const found = [];
 		let known = summaries;
 		const [control] = summaries;
-		for (const [index, share] of overloadOf(control ?? {}).entries()) this.#overload.set(this.#seeds[index], share);
+		for (const [index, share] of overloadOf(control).entries()) this.#overload.set(this.#seeds[index], share);
 		if (control && control.at === undefined) {
 			// What never gets ready can have no other fault.
 			const finding = await this.#improve(found, control);
