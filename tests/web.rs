@@ -1,5 +1,5 @@
 //! The tab: what `scripts/web` builds, in Chromium, from servers as people have them. What happens in its cluster is
-//! tested in virtual time: see `web/*.test.js`.
+//! tested in virtual time: see `web/*/*.test.js`.
 
 use crate::browser::{Answer, Browser, serve};
 use crate::support::{ROOT, put_to, run};
