@@ -9,6 +9,7 @@ import { Kubernetes } from '../cluster/cluster.js';
 import { Component, compile } from '../cluster/component.js';
 import { isReady } from '../cluster/pods.js';
 import { ROUTES } from '../cluster/route.js';
+import { PROBES } from '../forecast/shape.js';
 import { deploymentOf, load, refuse } from './inputs.js';
 
 const USAGE = 'make demo ARGS="[--listen 127.0.0.1:8000] [--manifest FILE] [--replicas N]"';
@@ -45,7 +46,12 @@ function chosen() {
 	}
 }
 const { objects, main, notes } = chosen();
-if (replicas) objects.find(({ kind }) => kind === 'Deployment').spec.replicas = Number(replicas);
+const { spec } = objects.find(({ kind }) => kind === 'Deployment');
+if (replicas) spec.replicas = Number(replicas);
+// The component says there whether it is healthy, whatever is asked of the image that it plays.
+for (const container of spec.template.spec.containers) {
+	for (const { httpGet } of PROBES.map((kind) => container[kind] ?? {})) if (httpGet) httpGet.path = '/health';
+}
 
 const modules = await compile((name) => readFile(new URL(`../../target/component/${name}`, import.meta.url)));
 const kubernetes = new Kubernetes(objects, main, (seat) => new Component(modules, seat));
