@@ -7,6 +7,7 @@ mod control_room;
 mod deploy;
 mod documents;
 mod faults;
+mod forecast;
 mod hostile_clients;
 mod hostile_guests;
 mod image;

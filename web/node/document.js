@@ -3,7 +3,7 @@
 
 import { compare } from '../forecast/compare.js';
 import { labelOf } from '../forecast/faults.js';
-import { forecast, sumOf } from '../forecast/forecast.js';
+import { COUNTS, forecast, sumOf, TIMES } from '../forecast/forecast.js';
 import { faultsFor, hintsFor, silenceOf } from '../forecast/hints.js';
 import { commandOf } from '../forecast/patch.js';
 import { describe, describeHarm } from '../forecast/report.js';
@@ -12,14 +12,14 @@ import { assume } from '../forecast/stated.js';
 
 /** @typedef {{ seeds: number[], pool: import('../forecast/pool.js').Pool, given: Record<string, any>, tell(text: string): void }} Means how a forecast is made */
 
-/** A number without the noise of a clock that is stepped. */
-const exact = (value) => (typeof value === 'number' ? Math.round(value * 1000) / 1000 : value);
-const inNumbers = (row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, exact(value)]));
+/** The numbers of a row, without the noise of a clock that is stepped. What never happened has none. */
+const numbersOf = (row) =>
+	Object.fromEntries([...TIMES, ...COUNTS, 'restarts'].filter((name) => row[name] !== undefined).map((name) => [name, Math.round(row[name] * 1000) / 1000]));
 
 /** A row: numbers of the middle run, the least and the most, and how much each run hurt. @param {import('../forecast/forecast.js').Summary} summary */
 function rowOf(summary) {
-	const { fault, moments, at, until, least, most, ...row } = summary;
-	return { fault, label: labelOf(summary), ...inNumbers(row), least: inNumbers(least), most: inNumbers(most) };
+	const { fault, replicas, causes, least, most, harms, reason } = summary;
+	return { fault, label: labelOf(summary), replicas, ...numbersOf(summary), causes, least: numbersOf(least), most: numbersOf(most), harms, reason };
 }
 const count = (amount, name) => `${amount} ${name}${amount === 1 ? '' : 's'}`;
 
