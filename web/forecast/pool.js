@@ -1,6 +1,6 @@
 // Runs side by side: each worker runs one job at a time, in a thread of its own.
 
-/** @typedef {{ postMessage(job: any): void, terminate(): void, onmessage?: any }} Thread */
+/** @typedef {{ postMessage(job: any): void, terminate(): void, onmessage?: any, onerror?: any }} Thread */
 
 export class Pool {
 	#start;
@@ -10,7 +10,8 @@ export class Pool {
 	#waiting = [];
 
 	/**
-	 * @param {() => Thread} start starts a thread that answers each job with a message: `{ result }`, or `{ error }`
+	 * @param {() => Thread} start starts a thread that answers each job with a message: `{ result }`, or `{ error }`; `onerror` is
+	 *   called if it cannot run
 	 * @param {number} size how many threads there may be
 	 */
 	constructor(start, size) {
@@ -45,6 +46,11 @@ export class Pool {
 			this.#next();
 			if (error === undefined) resolve(result);
 			else reject(new Error(error));
+		};
+		thread.onerror = () => {
+			this.#threads.delete(thread);
+			reject(new Error('A part of the forecast could not be loaded. Try again.'));
+			this.#next();
 		};
 		thread.postMessage(job);
 	}
