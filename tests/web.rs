@@ -294,6 +294,26 @@ async fn a_forecast_says_what_to_change_and_how_it_was_tried() {
     assert_eq!(page.complaints().await, Vec::<Value>::new());
 }
 
+#[tokio::test]
+async fn a_forecast_says_what_a_change_costs() {
+    let forecast = Forecast::open("tab-change").await;
+    let page = &forecast.page;
+    let fill = "document.querySelector('[name=old]').value = arguments[0]";
+    page.client.execute(fill, vec![single().into()]).await.unwrap();
+    forecast.paste(&single().replacen("spec:\n", "spec:\n  replicas: 2\n", 1)).await;
+    forecast.done().await;
+    page.read("#changes", "Better: A replica that exits loses").await;
+    page.read("#rows [data-fault=fail] td:nth-child(3)", " → 0").await;
+    page.run("document.querySelector('#against').open = true").await;
+    page.audit("a comparison").await;
+    // Without an older version, nothing is left of it.
+    page.run("document.querySelector('[name=old]').value = ''").await;
+    forecast.paste(&single()).await;
+    forecast.done().await;
+    assert_eq!(page.run("return document.querySelector('#changes').hidden").await, true);
+    assert_eq!(page.complaints().await, Vec::<Value>::new());
+}
+
 /// Waits until there is a manifest that a link could carry, and stops.
 async fn stop_at_once(page: &Browser) {
     page.see("#link:enabled").await;

@@ -7,6 +7,9 @@ import { isWorse } from './search.js';
 /** What differs less than this in time does not count, in seconds. */
 const SOON = 3;
 
+/** What a difference means to users. */
+export const VERDICTS = { worse: 'Worse', better: 'Better', alike: 'Much the same' };
+
 const number = new Intl.NumberFormat('en');
 
 /** A number of the middle run, and the least and the most of all runs if they differ. */

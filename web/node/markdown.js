@@ -1,6 +1,7 @@
 // A forecast in Markdown, for a pull request or a step's summary.
 
-import { cell, leftOf, VERDICTS } from './text.js';
+import { VERDICTS } from '../forecast/compare.js';
+import { cell, leftOf } from './text.js';
 
 /**
  * A text in which code stands between backticks. Whatever else could be Markdown, HTML or the name of somebody is none:

@@ -1,5 +1,6 @@
 // A forecast for a terminal, in plain text without colours.
 
+import { VERDICTS } from '../forecast/compare.js';
 import { FAULTS } from '../forecast/faults.js';
 import { COUNTS, TIMES } from '../forecast/forecast.js';
 
@@ -22,9 +23,6 @@ export const assumedOf = ({ assumptions }) =>
 
 /** What some faults are called, in a list. */
 const labels = (faults) => faults.map((fault) => FAULTS[fault].label.toLowerCase()).join(', ');
-
-/** What a difference means to users. */
-export const VERDICTS = { worse: 'Worse', better: 'Better', alike: 'Much the same' };
 
 /** Sentences on faults without a change, or with none that helps, where the summary does not say so. */
 export const leftOf = ({ findings = [], rest = [], untried = [] }) => [

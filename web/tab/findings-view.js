@@ -43,13 +43,13 @@ export function showFindings(findings, attempt) {
 /** Shows what a search came to in the end. */
 export function showDone({ findings, command, hints, rest, untried }, attempt) {
 	showFindings([...findings, ...hints.map((text) => ({ text }))], attempt);
-	if (findings.length > 1 && command) {
+	if (findings.filter(({ patch }) => patch).length > 1) {
 		const { details, button } = commandOf(command);
 		$('#whole').append(make('p', {}, 'All of these changes in one:'), details, make('div', { className: 'row' }, button));
 	}
 	const labels = (faults) => faults.map((fault) => labelOf({ fault }).toLowerCase()).join(', ');
 	showRest([
-		...(findings.length || hints.length ? [] : ['Nothing avoidable is lost.']),
+		...(findings.length || hints.length || rest.length ? [] : ['Nothing avoidable is lost.']),
 		...(rest.length ? [`Nothing we tried helps with: ${labels(rest)}.`] : []),
 		...(untried.length ? [`Not tried: ${labels(untried)}.`] : []),
 	]);
@@ -69,7 +69,7 @@ const RETRIES = {
 };
 
 /** What is assumed of everything that the manifest does not say. @param {import('../forecast/questions.js').Settings} settings */
-function assumptions({ requests, term, start, slow, answer, breaks, most, beyond, burst, news }, seed) {
+function assumptions({ requests, term, start, slow, answer, breaks, health, most, beyond, burst, news }, seed) {
 	const meaning = (name, value) => QUESTIONS.find((question) => question.name === name).options[value];
 	const seeds = seedsFrom(seed);
 	return [
@@ -80,6 +80,7 @@ function assumptions({ requests, term, start, slow, answer, breaks, most, beyond
 		`It starts in ${start} s, or in ${slow} s on a busy node, and its slowest answers take ${answer} s.`,
 		`A replica handles ${most} requests at once. With more, ${meaning('beyond', beyond)}.`,
 		`When a replica breaks, ${meaning('breaks', breaks)}.`,
+		`Its health check asks ${meaning('health', health)}.`,
 		`Each fault is injected ${seeds.length} times, with the seeds ${seeds[0]} to ${seeds.at(-1)}: the same seed gives the same result. Times are virtual, so your computer does not change them.`,
 	];
 }

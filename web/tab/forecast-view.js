@@ -18,6 +18,8 @@ const picture = new Picture($('figure'));
 let before = {};
 /** @type {Record<string, Summary> | undefined} */
 let after;
+/** Those of an older version that this one is compared with. @type {Record<string, Summary>} */
+let older = {};
 let chosen = ''; // the fault whose picture is shown
 let isPicked = false; // by the user
 let unknown = '…'; // what stands for a number
@@ -27,7 +29,8 @@ const lineOf = (fault) => $(`#rows [data-fault='${fault}']`);
 
 /** Forgets all summaries, and makes room for those of some faults. @param {string[]} faults */
 export function reset(faults) {
-	[before, after, chosen, isPicked, unknown] = [{}, undefined, '', false, '…'];
+	[before, after, older, chosen, isPicked, unknown] = [{}, undefined, {}, '', false, '…'];
+	$('#changes').hidden = true;
 	$('#rows tbody').replaceChildren(...faults.map(emptyLine));
 	faults.forEach(showNumbers);
 	$('#caption').textContent = 'The picture of each fault is shown here.';
@@ -53,9 +56,22 @@ export function add(summary) {
 	if (after ? fault === chosen : isWorst && !isPicked) choose(fault);
 }
 
+const byFault = (summaries) => Object.fromEntries(summaries.map((it) => [it.fault, it]));
+
+/** Shows what has changed since an older version. @param {{ before: Summary[], lines: string[] }} compared */
+export function showCompared({ before: summaries, lines }) {
+	older = byFault(summaries);
+	for (const fault of Object.keys(before)) showNumbers(fault);
+	$('#changes').replaceChildren(
+		make('p', {}, 'Compared with the older version (in the table: before → now):'),
+		make('ul', {}, ...lines.map((text) => make('li', {}, text))),
+	);
+	$('#changes').hidden = false;
+}
+
 /** Shows what changes have come to, or without any, what there was before. @param {Summary[]} [summaries] */
 export function showChanges(summaries) {
-	after = summaries && Object.fromEntries(summaries.map((it) => [it.fault, it]));
+	after = summaries && byFault(summaries);
 	for (const fault of Object.keys({ ...before, ...after })) showNumbers(fault);
 	choose(chosen);
 }
@@ -78,7 +94,7 @@ function showNumbers(fault) {
 	button.disabled = !now;
 	button.textContent = labelOf(now ?? { fault });
 	while (line.childElementCount > 1) line.lastChild.remove();
-	line.append(...COLUMNS.map((name) => cellOf(name, after ? before[fault] : now, now)));
+	line.append(...COLUMNS.map((name) => cellOf(name, after ? before[fault] : (older[fault] ?? now), now)));
 }
 
 /** A number in the middle run, and below it, the least and the most; before and after changes. */

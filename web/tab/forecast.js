@@ -3,7 +3,7 @@
 import manifests from '../../target/manifests.json' with { type: 'json' };
 import { $, copy } from './dom.js';
 import { showAssumed, showDone, showFindings, showRest } from './findings-view.js';
-import { add, areChangesShown, areReady, finish, known, reset, showChanges } from './forecast-view.js';
+import { add, areChangesShown, areReady, finish, known, reset, showChanges, showCompared } from './forecast-view.js';
 import { answers, fill, form, seed, showNames, showUsual, summarize } from './form.js';
 import { fragmentOf, sharedIn } from './link.js';
 
@@ -39,7 +39,8 @@ function setBusy(isBusy) {
 
 /** Forecasts what is in the form. */
 function start() {
-	request = { manifest: bytes ?? form.elements.manifest.value, name: form.elements.name.value, answers: answers(), seed: seed() };
+	const { manifest, old, name } = form.elements;
+	request = { manifest: bytes ?? manifest.value, old: old.value, name: name.value, answers: answers(), seed: seed() };
 	[subject, findings, isStale] = [undefined, [], false];
 	$('#link').disabled = $('#compare').hidden = true;
 	reset([]);
@@ -66,13 +67,16 @@ function run(patch = undefined) {
 	forecaster.postMessage({ ...request, patch });
 }
 
-function hear({ error, subject: found, summary, finding, done }, patch) {
+function hear({ error, subject: found, summary, compared, finding, done }, patch) {
 	if (error) stop(error);
 	else if (found) {
 		if (!patch) showSubject(found);
 		sayProgress(patch);
 	} else if (summary) {
 		add(summary);
+		sayProgress(patch);
+	} else if (compared) {
+		showCompared(compared);
 		sayProgress(patch);
 	} else if (finding) {
 		findings.push(finding);
@@ -95,6 +99,7 @@ function showSubject(found) {
 function sayProgress(patch) {
 	const [count, all] = [known(), subject.faults.length - 1];
 	if (patch || (areReady() && count < all)) say(`${subject.name}: ${count} of ${all} faults…`);
+	else if (request.old.trim() && $('#changes').hidden) say('Forecasting the older version…');
 	else say(`Trying what would help…${findings.length ? ` Found so far: ${findings.length}.` : ''}`);
 }
 
@@ -106,7 +111,7 @@ function hearDone(done, patch) {
 		showDone(done, attempt);
 		nameComparison();
 		const compare = $('#compare');
-		compare.hidden = !done.findings.length;
+		compare.hidden = !done.command;
 		compare.onclick = () => {
 			showChanges(areChangesShown() ? undefined : done.after);
 			nameComparison();

@@ -46,6 +46,7 @@ export function fill({ manifest, name, answers, seed }) {
 	for (const { name } of QUESTIONS) elements[name].value = answers[name] ?? '';
 	elements.seed.value = seed === FIRST_SEED ? '' : seed;
 	elements.manifest.value = manifest;
+	elements.old.value = '';
 	showNames(name ? [name] : [], name);
 	showUsual();
 }
