@@ -36,7 +36,7 @@ function manifestsOf(paths, wanted) {
 /** Says on a terminal what is going on; returns what takes that away. */
 function progress() {
 	const { stderr } = process;
-	const write = (text) => stderr.isTTY && stderr.write(`\r\x1b[K${printable(text).slice(0, (stderr.columns ?? 80) - 1)}`);
+	const write = (text) => stderr.isTTY && stderr.write(`\r\x1b[K${printable(text).slice(0, (stderr.columns || 80) - 1)}`);
 	return { tell: write, clear: () => write('') };
 }
 
