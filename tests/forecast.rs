@@ -1,6 +1,6 @@
 //! The forecast as one file: what it is made with, and what its JSON looks like.
 
-use crate::support::{ROOT, copy, run, shell};
+use crate::support::{copy, run, shell};
 
 /// What its script may use.
 const TOOLS: &str = "sh dirname sed cmp cp env grep";
