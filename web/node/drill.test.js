@@ -33,6 +33,9 @@ kind: Service
 metadata: { name: web }
 spec: { selector: { app: web }, ports: [{ port: 80 }] }`;
 
+/** Whatever hangs is a failure. */
+const LIMIT = { timeout: 180_000 };
+
 /** A cluster, with Deployments of somebody's. */
 async function standIn(context, manifest = '') {
 	const cluster = await new StandIn(settingsOf({ start: '0.2', answer: '0.2' })).start();
@@ -55,12 +58,14 @@ function start(cluster, env, args = [], cwd = process.cwd()) {
 	const ended = once(child, 'close').then(([code]) => ({ code, ...said }));
 	/** Waits until it says something. */
 	const until = async (pattern) => {
-		while (!pattern.test(said.stdout)) await once(child.stdout, 'data');
+		const over = ended.then((end) => assert.fail(JSON.stringify(end)));
+		over.catch(() => {}); // It ends, sooner or later.
+		while (!pattern.test(said.stdout)) await Promise.race([once(child.stdout, 'data'), over]);
 	};
 	return { child, ended, until };
 }
 
-test('an own Deployment is restarted, deleted, evicted and scaled beside its forecast, and left as it was', async (context) => {
+test('an own Deployment is restarted, deleted, evicted and scaled beside its forecast, and left as it was', LIMIT, async (context) => {
 	const cluster = await standIn(context, WEB);
 	const env = { DEPLOYMENT: 'web', BASE_URL: `${cluster.url}/`, GET: '/wait', RATE: '20', YES: '1', FORECAST: '1' };
 	const begun = performance.now();
@@ -95,7 +100,7 @@ test('an own Deployment is restarted, deleted, evicted and scaled beside its for
 	);
 });
 
-test('a drill that is interrupted puts replicas back', async (context) => {
+test('a drill that is interrupted puts replicas back', LIMIT, async (context) => {
 	const cluster = await standIn(context, WEB);
 	const { child, ended, until } = start(cluster, { DEPLOYMENT: 'web', BASE_URL: cluster.url, YES: '1' }, ['scale']);
 	await until(/Scaling to 2\n.*Terminating/);
@@ -106,7 +111,7 @@ test('a drill that is interrupted puts replicas back', async (context) => {
 	assert.equal(cluster.kubernetes.deployment.spec.replicas, 3);
 });
 
-test('k8s/ heals in a namespace of its own, which is removed', async (context) => {
+test('k8s/ heals in a namespace of its own, which is removed', LIMIT, async (context) => {
 	const cluster = await standIn(context);
 	const { code, stdout, stderr } = await start(cluster, {}, ['quit', 'evict', '--answer', '0.2']).ended;
 	assert.deepEqual([code, stderr], [0, ''], stdout);
@@ -119,7 +124,7 @@ test('k8s/ heals in a namespace of its own, which is removed', async (context) =
 	assert.equal(cluster.told.at(-1), `--context=test ${removal}`);
 });
 
-test('the namespace is removed when a drill is interrupted, unless it is to be kept', async (context) => {
+test('the namespace is removed when a drill is interrupted, unless it is to be kept', LIMIT, async (context) => {
 	for (const [env, last] of /** @type {const} */ ([
 		[{}, /^--context=test delete namespace /],
 		[{ KEEP: '1' }, /^--context=test get deployment /],
@@ -134,7 +139,7 @@ test('the namespace is removed when a drill is interrupted, unless it is to be k
 	}
 });
 
-test('an ingress gets the host, the class and the certificate of BASE_URL', async (context) => {
+test('an ingress gets the host, the class and the certificate of BASE_URL', LIMIT, async (context) => {
 	const cluster = await standIn(context);
 	cluster.replies = { apply: { stderr: 'the ingress is refused\n' } };
 	for (const [BASE_URL, INGRESS_CLASS, expected] of /** @type {[string, string, any][]} */ ([
@@ -155,7 +160,7 @@ test('an ingress gets the host, the class and the certificate of BASE_URL', asyn
 	}
 });
 
-test('KUBECONFIG may be relative to the folder of the caller', async (context) => {
+test('KUBECONFIG may be relative to the folder of the caller', LIMIT, async (context) => {
 	const cluster = await standIn(context);
 	cluster.replies = { 'get --raw': { stderr: 'connection refused\n' } };
 	const child = spawn(new URL('../../scripts/drill', import.meta.url).pathname, [], {
@@ -166,7 +171,7 @@ test('KUBECONFIG may be relative to the folder of the caller', async (context) =
 	assert.deepEqual([cluster.last.folder, cluster.last.kubeconfig], [cluster.folder, 'mine']);
 });
 
-test('whatever cannot be drilled is refused in one line, and nothing is touched', async (context) => {
+test('whatever cannot be drilled is refused in one line, and nothing is touched', LIMIT, async (context) => {
 	const cluster = await standIn(context, WEB);
 	const own = { DEPLOYMENT: 'web', BASE_URL: cluster.url, YES: '1' };
 	const namespace = (labels, metadata = {}) => JSON.stringify({ metadata: { labels, ...metadata } });

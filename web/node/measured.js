@@ -1,7 +1,7 @@
 // What a drill has measured, as a table, beside a forecast if there is one.
 
 import { harmOf, labelOf } from '../forecast/faults.js';
-import { COUNTS, forecast, seedsFrom, TIMES } from '../forecast/forecast.js';
+import { COUNTS, seedsFrom, summaryOf, TIMES } from '../forecast/forecast.js';
 import { describeCauses, describeHarm } from '../forecast/report.js';
 import { refuse } from './kubectl.js';
 
@@ -11,17 +11,16 @@ const line = (label, cells) => console.log(label.padEnd(28) + cells.map((cell) =
 /** Forecasts faults, one run at a time; returns their summaries. */
 export async function foresee(subject, faults) {
 	await import('./resolve.js').catch(() => refuse('a forecast needs Node 22.15 or newer; make brings one'));
-	const { run } = await import('../forecast/run.js');
-	/** @type {Promise<any>} */
-	let last = Promise.resolve();
-	const queue = ({ subject, fault, seed }) => {
-		last = last.then(() => run(subject, fault, seed));
-		return last;
-	};
+	const { deploymentOf, run } = await import('../forecast/run.js');
 	console.log('Forecasting the same faults …');
 	const { random } = Math;
-	const known = new Set(faults.map(([fault]) => fault).filter((fault) => fault !== 'evict'));
-	const summaries = await forecast(subject, [...known], seedsFrom(1), /** @type {any} */ ({ run: queue }));
+	const summaries = [];
+	for (const [fault, replicas] of faults) {
+		if (fault === 'scale' && replicas === deploymentOf(subject.objects).spec.replicas) continue; // It starts with as many.
+		const rows = [];
+		for (const seed of seedsFrom(1)) rows.push(await run(subject, fault, seed, undefined, replicas));
+		summaries.push(summaryOf(rows));
+	}
 	Math.random = random;
 	return summaries;
 }
@@ -33,7 +32,7 @@ function compare(rows, summaries) {
 	line('', ['forecast', '', '', '', 'measured']);
 	line('fault', [...TIMES, 'lost', ...TIMES, 'lost']);
 	for (const row of rows) {
-		const summary = summaries.find(({ fault, replicas }) => fault === row.fault && (fault !== 'scale' || replicas === row.replicas));
+		const summary = summaries.find(({ fault, replicas }) => fault === row.fault && replicas === row.replicas);
 		line(labelOf(row), [...cells(summary), ...cells(row)]);
 	}
 }
