@@ -12,7 +12,7 @@ const subjectOf = (path, answers = {}, change = (text) => text) => {
 	const { objects, main } = read(change(readFileSync(path, 'utf8')));
 	return { objects, main, settings: settingsOf(answers) };
 };
-const rowOf = async (...job) => {
+const rowOf = async (/** @type {Parameters<typeof run>} */ ...job) => {
 	const { moments, ...row } = await run(...job);
 	return row;
 };

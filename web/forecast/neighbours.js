@@ -2,6 +2,7 @@
 // a budget, claims.
 
 import { IGNORED, refuse, say } from './parse.js';
+import { checkShare } from './rules.js';
 import { checkLabel, checkLabels, checkPortName, checkSubdomain, invalid, selects, shaped } from './shape.js';
 
 /** The kinds that lead requests from outside to a Service by way of a proxy. */
@@ -75,6 +76,8 @@ function autoscalerOf(scaler) {
 function budgetOf(disruptions) {
 	const { minAvailable, maxUnavailable } = disruptions.spec;
 	if (minAvailable !== undefined && maxUnavailable !== undefined) refuse(`${called(disruptions)}: spec`, 'minAvailable and maxUnavailable cannot be both set');
+	for (const [field, share] of Object.entries({ minAvailable, maxUnavailable }))
+		if (share !== undefined) checkShare(share, `${called(disruptions)}: spec.${field}`);
 	return { name: disruptions.metadata.name ?? '', ...(minAvailable === undefined ? { maxUnavailable: maxUnavailable ?? 1 } : { minAvailable }) };
 }
 

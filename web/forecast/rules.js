@@ -135,7 +135,7 @@ function checkPod(pod, path) {
 }
 
 /** A number of pods, or a percentage of them. */
-function checkShare(value, path, most = Infinity) {
+export function checkShare(value, path, most = Infinity) {
 	if (typeof value !== 'string') natural(value, path);
 	else if (!/^\d+%$/.test(value)) invalid(path, value, "a valid percent string must be a numeric string followed by an ending '%'");
 	else if (Number.parseInt(value, 10) > most) invalid(path, value, `must not be greater than ${most}%`);

@@ -24,7 +24,7 @@ const isBetter = (before, after) =>
 	before.harms.every((harm, index) => after.harms[index] <= harm && (harm === 0 || after.harms[index] < harm)) && sumOf(after) <= sumOf(before) / 2;
 
 /** Whether a change makes a fault worse than chance does. */
-export const isWorse = (before, after) => middleOf(after) > 1.2 * Math.max(...before.harms) + 5;
+export const isWorse = (before, after) => middleOf(after) > 1.2 * Math.max(...before.harms) + 10;
 const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harms.length >> 1];
 
 /** The advice on a health check that asks what the program depends on. */

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { availableParallelism } from 'node:os';
+import { after, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { forecast } from './forecast.js';
 import { faultsFor, hintsFor, silenceOf } from './hints.js';
 import { read, withPatch } from './manifest.js';
 import { commandOf } from './patch.js';
+import { Pool } from './pool.js';
 import { describe } from './report.js';
-import { run } from './run.js';
 import { Search } from './search.js';
 import { assume } from './stated.js';
 
@@ -82,23 +84,22 @@ const FOUND = {
 	'cases/worker.yaml': { says: [/Nothing sends it requests/] },
 };
 
-/** Runs one job after the other: chance is this thread's. */
-class Queue {
-	/** @type {Promise<any>} */
-	#last = Promise.resolve();
-	run({ subject, fault, seed }) {
-		const result = this.#last.then(() => run(subject, fault, seed));
-		this.#last = result.catch(() => {});
-		return result;
-	}
+/** A thread as the command starts it. @returns {import('./pool.js').Thread} */
+function start() {
+	const worker = new Worker(new URL('../node/forecast.js', import.meta.url));
+	/** @type {import('./pool.js').Thread} */
+	const thread = { postMessage: (job) => worker.postMessage(job), terminate: () => worker.terminate() };
+	worker.on('message', (data) => thread.onmessage({ data }));
+	return thread;
 }
+const pool = new Pool(start, availableParallelism());
+after(() => pool.end());
 
 /** All that is said of a manifest, and what was found. */
 async function said(path, answers = {}) {
 	const [folder, file] = path.split('/');
 	const manifest = read(readFileSync(`${FOLDERS[folder]}/${file}`));
 	const subject = { ...manifest, settings: assume(manifest, answers).settings, faults: faultsFor(manifest) };
-	const pool = /** @type {any} */ (new Queue());
 	const summaries = await forecast(subject, subject.faults, [1], pool);
 	const result = await new Search(subject, [1], pool).run(summaries);
 	const command = result.findings.some(({ patch }) => patch) ? commandOf(subject, result.patch) : '';

@@ -46,10 +46,17 @@ function* rowsOf(name) {
 	for (const line of readFileSync(`${import.meta.dirname}/truth/${name}.txt`, 'utf8').split('\n')) {
 		if (line.startsWith('#')) requests = Object.entries(ROUTES).find(([heading]) => line.includes(heading))?.[1];
 		const [, fault, , , ready, sent, lost, bad, causes] = /^(\w+) +(\S+) +(\S+) +(\S+) +(\d+) lost +(\d+) bad +(\d+) refused.*?(\{.*?\})/.exec(line) ?? [];
-		// A burst there was 1.2 times what the replicas had room for; a slow version was undone as soon as a pod was ready.
+		// A burst there was 1.2 times what the replicas had room for; a slow version was undone as soon as a pod was ready; and
+		// an outage made no pod unready.
 		if (!fault || !requests || fault === 'burst' || (fault === 'slow' && name === 'no-probes')) continue;
 		const shares = { lost: Number(lost) / Number(sent), bad: Number(bad) / Number(sent) };
-		yield { fault, requests, ready: fault === 'slow' || ready === '-' ? undefined : Number(ready), shares, causes: JSON.parse(causes.replaceAll("'", '"')) };
+		yield {
+			fault,
+			requests,
+			ready: fault === 'slow' || fault === 'dependency' || ready === '-' ? undefined : Number(ready),
+			shares,
+			causes: JSON.parse(causes.replaceAll("'", '"')),
+		};
 	}
 }
 
