@@ -1,7 +1,6 @@
 // What the lessons say, in virtual time.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { Component, compile } from '../cluster/component.js';
@@ -31,11 +30,6 @@ const SEEN = {
 	'hasty-liveness': ({ restarts }) => restarts > 0,
 	ingress: ({ retried, lost, causes }) => retried > 0 && lost > 0 && lost === causes.cut,
 };
-
-test('the README links every lesson', () => {
-	const linked = Array.from(readFileSync('README.md', 'utf8').matchAll(/8700\/#([\w-]+)\)/g), ([, id]) => id);
-	assert.deepEqual(linked.sort(), LESSONS.map(({ id }) => id).sort());
-});
 
 test('each lesson leads to what it says', async (context) => {
 	const lessons = LESSONS.filter(({ fault }) => fault);
