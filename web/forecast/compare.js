@@ -23,10 +23,10 @@ const isPlain = (summary) => !summary.most.bad && !FAULTS[summary.fault].says?.(
 
 function describe(before, after) {
 	const label = labelOf(after);
-	const time = Math.abs(after.ready - before.ready) > SOON ? ` It takes ${after.ready.toFixed(0)} s, before ${before.ready.toFixed(0)} s.` : '';
+	const time = Math.abs(after.ready - before.ready) > SOON ? ` It takes ${after.ready.toFixed(0)} s instead of ${before.ready.toFixed(0)} s.` : '';
 	if (!isPlain(before) || !isPlain(after)) return `${label} ${describeHarm(after)}. Before the change, it ${describeHarm(before)}.${time}`;
 	const [now, then] = [after, before].map((it) => ({ lost: ranged(it, 'lost'), sent: number.format(it.sent) }));
-	return `${label} loses ${now.lost} of ${now.sent} requests, before ${then.lost} of ${then.sent}.${time}`;
+	return `${label} loses ${now.lost} of ${now.sent} requests; before the change, ${then.lost} of ${then.sent}.${time}`;
 }
 
 /**

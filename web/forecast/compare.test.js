@@ -28,10 +28,10 @@ test('what users feel of a change is said for each fault that differs', () => {
 		summary('burst', { sent: 401 }, { sent: 402 }, { sent: 403 }),
 	];
 	assert.deepEqual(compare(before, after), [
-		{ fault: 'restart', verdict: 'better', text: 'A rollout loses 0 of 439 requests, before 18 (17–21) of 400.' },
+		{ fault: 'restart', verdict: 'better', text: 'A rollout loses 0 of 439 requests; before the change, 18 (17–21) of 400.' },
 		{ fault: 'slow', verdict: 'worse', text: 'A rollout of a slow version never completes. Before the change, it costs nothing.' },
-		{ fault: 'quit', verdict: 'alike', text: 'A replica that exits loses 7 of 400 requests, before 9 (6–13) of 400.' },
-		{ fault: 'delete', verdict: 'alike', text: 'A deleted pod loses 0 of 400 requests, before 0 of 400. It takes 40 s, before 10 s.' },
+		{ fault: 'quit', verdict: 'alike', text: 'A replica that exits loses 7 of 400 requests; before the change, 9 (6–13) of 400.' },
+		{ fault: 'delete', verdict: 'alike', text: 'A deleted pod loses 0 of 400 requests; before the change, 0 of 400. It takes 40 s instead of 10 s.' },
 	]);
 	assert.deepEqual(compare(after, after), []);
 });

@@ -63,7 +63,7 @@ export const FAULTS = {
 			unready === undefined && bad
 				? 'is never noticed'
 				: replaced === undefined
-					? 'is never replaced'
+					? 'is never restarted'
 					: unready > SOON
 						? `is noticed only after ${Math.round(unready)} s`
 						: undefined,
@@ -81,18 +81,18 @@ export const FAULTS = {
 		end: 'replaced',
 		inject: (drill, row) => drill.delete(row),
 		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
-		says: ({ replaced }) => (replaced === undefined ? 'never ends' : undefined),
+		says: ({ replaced }) => (replaced === undefined ? 'is never replaced' : undefined),
 	},
 	drain: {
 		label: 'A drained node',
 		end: 'replaced',
 		inject: (drill, row) => drill.drain(row),
 		harm: ({ lost, bad, replaced }) => lost + bad + never(replaced),
-		says: ({ replaced }) => (replaced === undefined ? 'never ends, because its budget allows no eviction' : undefined),
+		says: ({ replaced }) => (replaced === undefined ? 'is never empty, because a budget allows no eviction' : undefined),
 		commands: () => ['kubectl drain NODE --ignore-daemonsets --delete-emptydir-data'],
 	},
 	dependency: {
-		label: `An outage of ${OUTAGE} s of what it depends on`,
+		label: `A ${OUTAGE} s outage of a dependency`,
 		end: 'restarted',
 		inject: (drill, row) => drill.outage(row, OUTAGE),
 		harm: ({ restarts, ready, unready }) => NEVER * restarts + (unready === undefined ? 0 : never(ready)),

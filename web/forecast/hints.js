@@ -1,4 +1,4 @@
-// What a manifest's reader has to know where no patch can be tried: why something is left as it is, and what only people know.
+// Hints where no patch can be tried: why something stays as it is, and what only people know.
 
 import { FAULTS } from './faults.js';
 
@@ -33,7 +33,7 @@ const HINTS = [
 			: undefined,
 	({ subject: { traits, objects }, rest }) =>
 		traits.only && objects[0].spec.strategy.type === 'Recreate' && rest.includes('restart')
-			? `Recreate is right here, since ${traits.only}. What a rollout costs is its price.`
+			? `Recreate is right here, since ${traits.only}. An outage in each rollout is the price.`
 			: undefined,
 	({ subject: { traits, objects }, rest }) =>
 		traits.only && objects[0].spec.replicas === 1 && rest.length ? `A second replica is not proposed, since ${traits.only}.` : undefined,
@@ -43,21 +43,21 @@ const HINTS = [
 			: undefined,
 	({ subject: { traits }, rest }) =>
 		traits.budget && rest.includes('drain')
-			? `PodDisruptionBudget ${traits.budget.name} allows no eviction, so a drain of a node, as in every upgrade of a cluster, waits for ever. Let it allow one (\`maxUnavailable: 1\`), or run more replicas than it asks for.`
+			? `PodDisruptionBudget ${traits.budget.name} allows no eviction, so draining a node, as every cluster upgrade does, waits for ever. Let it allow one (\`maxUnavailable: 1\`), or run more replicas than it requires.`
 			: undefined,
 	({ subject: { traits, objects }, rest }) =>
 		!traits.budget && rest.includes('drain') && objects[0].spec.replicas > 1
-			? 'Without a PodDisruptionBudget, all pods of a drained node end at once. One with `maxUnavailable: 1` has them wait for one another.'
+			? 'Without a PodDisruptionBudget, all pods of a drained node end at once. One with `maxUnavailable: 1` makes them go one at a time.'
 			: undefined,
 	({ rest, main }) =>
 		rest.some((fault) => fault === 'fail' || fault === 'broken') && PROBES.every((kind) => !main[kind] || main[kind].tcpSocket)
-			? 'No probe asks whether the program works. One that does, by HTTP, gRPC or a command, would notice that it is broken; which question your program can answer, only you know.'
+			? 'No probe asks whether the program works. One that does, by HTTP, gRPC or a command, would notice when it is broken. Only you know which check your program can answer.'
 			: undefined,
 	({ subject: { settings }, main }) => {
 		const hasty = PROBES.find((kind) => main[kind] && (main[kind].timeoutSeconds ?? 1) < settings.answer);
 		if (!hasty) return undefined;
 		const { timeoutSeconds = 1 } = main[hasty];
-		return `The ${hasty} waits ${timeoutSeconds} s for an answer (\`timeoutSeconds: ${timeoutSeconds}\`), but the slowest answers take ${settings.answer} s: if the health check is ever as slow, the probe fails on a program that works.`;
+		return `The ${hasty} waits ${timeoutSeconds} s for an answer (\`timeoutSeconds: ${timeoutSeconds}\`), but the slowest answers take ${settings.answer} s: if the health check is ever that slow, the probe fails on a program that works.`;
 	},
 	({ subject: { settings }, main }) =>
 		settings.breaks === 'slow' && PROBES.some((kind) => main[kind])

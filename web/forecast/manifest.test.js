@@ -80,10 +80,10 @@ test('what cannot be run is taken for something, and said', () => {
 	assert.deepEqual(traits.probes, { startupProbe: 'httpGet', readinessProbe: 'exec', livenessProbe: 'grpc' });
 	assert.deepEqual(notes, [
 		'Unknown field "spec.template.spec.containers[0].shellHook": kubectl apply refuses it.',
-		'The readinessProbe of shop is taken to succeed for as long as its program works, because its exec cannot be run here.',
-		'The livenessProbe of shop is taken to succeed for as long as its program works, because its grpc cannot be run here.',
-		'The startupProbe of shop has a host: the kubelet asks "localhost" as its node sees it, not the pod. The forecast asks the pod.',
-		'The preStop hook of shop does not sleep, so it is taken as no time.',
+		'The readinessProbe of shop is assumed to succeed while its program works, because its exec cannot be run here.',
+		'The livenessProbe of shop is assumed to succeed while its program works, because its grpc cannot be run here.',
+		'The startupProbe of shop names a host: the kubelet asks "localhost" from its node, not the pod. The forecast asks the pod.',
+		'The preStop hook of shop does not sleep, so it is assumed to take no time.',
 		'The postStart hook of shop is not run. Count its time as part of the start.',
 		'Not run: the init container x. Count its time as part of the start.',
 		'Not modelled: resources.',

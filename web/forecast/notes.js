@@ -1,4 +1,4 @@
-// What a manifest says and a forecast does not model, in sentences.
+// What a forecast assumes of a manifest, or does not model, in sentences.
 
 import { preStopOf } from './hook.js';
 import { handlerOf, runningOf } from './model.js';
@@ -29,14 +29,12 @@ function ofContainer(
 	const elsewhere = probes.filter(({ probe }) => (probe.httpGet ?? probe.tcpSocket)?.host && !hostNetwork);
 	const hook = preStop && preStopOf(preStop, grace);
 	return [
-		...unheard.map(
-			({ kind, handler }) => `The ${kind} of ${name} is taken to succeed for as long as its program works, because its ${handler} cannot be run here.`,
-		),
+		...unheard.map(({ kind, handler }) => `The ${kind} of ${name} is assumed to succeed while its program works, because its ${handler} cannot be run here.`),
 		...elsewhere.map(
 			({ kind, probe }) =>
-				`The ${kind} of ${name} has a host: the kubelet asks ${say((probe.httpGet ?? probe.tcpSocket).host)} as its node sees it, not the pod. The forecast asks the pod.`,
+				`The ${kind} of ${name} names a host: the kubelet asks ${say((probe.httpGet ?? probe.tcpSocket).host)} from its node, not the pod. The forecast asks the pod.`,
 		),
-		...(hook && !hook.isDrain ? [`The preStop hook of ${name} ${hook.text ?? 'does not sleep'}, so it is taken as no time.`] : []),
+		...(hook && !hook.isDrain ? [`The preStop hook of ${name} ${hook.text ?? 'does not sleep'}, so it is assumed to take no time.`] : []),
 		...(postStart ? [`The postStart hook of ${name} is not run. Count its time as part of the start.`] : []),
 		...(stopSignal ? [`The stopSignal of ${name} is not modelled: it gets SIGTERM.`] : []),
 	];
@@ -51,7 +49,7 @@ function ofService({ service, hasServices }, traits) {
 		...(traits.isHeadless
 			? ['Its Service is headless (clusterIP: None), so clients choose among the addresses of pods themselves. That is not modelled.']
 			: []),
-		...(traits.isSticky ? ['Its Service keeps each client with one pod (sessionAffinity), which is not modelled.'] : []),
+		...(traits.isSticky ? ['Its Service keeps each client on one pod (sessionAffinity), which is not modelled.'] : []),
 		...(externalTrafficPolicy === 'Local'
 			? ['With externalTrafficPolicy: Local, nodes without a pod refuse requests from outside, which is not modelled.']
 			: []),
@@ -64,7 +62,7 @@ function ofNeighbours({ autoscaler, budget }, spec, replicas) {
 	if (autoscaler) {
 		const { kind, name, min } = autoscaler;
 		const instead = spec.replicas && spec.replicas !== replicas ? `, whatever spec.replicas says (${spec.replicas})` : '';
-		notes.push(`${kind} ${name} sets the number of replicas. Its minimum of ${min} is forecast${min ? instead : ' as 1, since nobody is served by none'}.`);
+		notes.push(`${kind} ${name} sets the number of replicas. Its minimum of ${min} is forecast${min ? instead : ' as 1, since 0 replicas serve nobody'}.`);
 	}
 	if (budget) notes.push(`PodDisruptionBudget ${budget.name} limits evictions, and nothing else.`);
 	return notes;
@@ -92,7 +90,7 @@ export function notesOf({ spec }, beside, traits, replicas, unknown) {
 		...(init.length
 			? [`Not run: the init container${init.length > 1 ? 's' : ''} ${listed(init)}. Count ${init.length > 1 ? 'their' : 'its'} time as part of the start.`]
 			: []),
-		...(pod.readinessGates?.length ? ['Its readinessGates are not modelled: without whoever sets them, its pods never get ready.'] : []),
+		...(pod.readinessGates?.length ? ['Its readinessGates are not modelled: unless something sets them, its pods never get ready.'] : []),
 		...ofService(beside, traits),
 		...ofNeighbours(beside, spec, replicas),
 		...(fields.length ? [`Not modelled: ${listed([...new Set(fields)])}.`] : []),

@@ -56,7 +56,7 @@ export const ASKING = [
 		faults: ['control', 'fail', 'broken', 'restart', 'slow', 'quit'],
 		field: 'readinessProbe',
 		lesson: 'no-readiness',
-		why: 'a pod counts as ready for as long as its container runs, and gets requests',
+		why: 'a pod counts as ready, and gets requests, for as long as its container runs',
 		patch: (it) => {
 			const handler = handlerOf(it);
 			return it.original.readinessProbe || !handler ? undefined : inContainer(it.original, { readinessProbe: { ...handler, ...OFTEN } });
@@ -79,7 +79,7 @@ export const ASKING = [
 		field: 'livenessProbe',
 		lesson: 'probes',
 		why: 'nothing restarts a container that runs, but is broken',
-		note: 'If this check depends on other services, give liveness one that does not: a restart would not mend them.',
+		note: 'If this check depends on other services, give liveness one that does not: a restart would not fix them.',
 		patch: (it) => {
 			const { livenessProbe, startupProbe } = it.original;
 			const handler = handlerOf(it);
@@ -131,7 +131,7 @@ export const ASKING = [
 		seen: ({ restarts }) => restarts > 0,
 		field: 'livenessProbe',
 		lesson: 'hasty-liveness',
-		why: 'liveness restarts what is only busy',
+		why: 'liveness restarts containers that are only busy',
 		patch: ({ original, settings }) => {
 			const { livenessProbe } = original;
 			if (!livenessProbe) return undefined;

@@ -1,4 +1,4 @@
-// What no manifest says of a program, and is asked.
+// The questions about a program that its manifest does not answer.
 
 import { MORE } from './program.js';
 
@@ -43,7 +43,7 @@ export const QUESTIONS = [
 		text: 'How does it break?',
 		options: {
 			unhealthy: 'its probes notice: they fail',
-			wrong: 'its answers are wrong, but its probes succeed',
+			wrong: 'its answers are bad, but its probes succeed',
 			hangs: 'it hangs: nothing gets an answer',
 			exits: 'it exits',
 			slow: `it is slow: each answer takes ${MORE} s longer`,
@@ -69,7 +69,7 @@ export const QUESTIONS = [
 
 /** The setting that an answer in text means. Throws what the answer is not. @param {any} question */
 export function settingOf({ options, least = 0, most = 0 }, answer) {
-	if (options && !Object.hasOwn(options, answer)) throw new Error(`is none of ${Object.keys(options).join(', ')}`);
+	if (options && !Object.hasOwn(options, answer)) throw new Error(`is not one of ${Object.keys(options).join(', ')}`);
 	if (options) return String(answer);
 	const value = String(answer).trim() ? Number(answer) : Number.NaN;
 	if (!(value >= least && value <= most)) throw new Error(`is not a number from ${least} to ${most}`);

@@ -64,14 +64,14 @@ const REPLICAS = [
 		faults: ['quit', 'delete', 'drain', 'fail', 'restart', 'broken'],
 		field: 'replicas',
 		lesson: 'replicas',
-		why: 'while one pod is away, no other is left',
+		why: 'while its only pod is gone, nothing answers',
 		patch: ({ spec, traits }) => (spec.replicas < 2 && !traits.only && !traits.autoscaler ? { replicas: 2 } : undefined),
 	},
 	{
 		faults: ['burst', 'control'],
 		field: 'replicas',
 		lesson: 'max-waits',
-		why: 'more requests come at once than the replicas have room for',
+		why: 'more requests come at once than the replicas can handle',
 		patch: ({ row, spec, settings, traits }) => {
 			const wanted = Math.ceil((settings.burst + 13) / settings.most) + 1;
 			return row.lost && wanted > spec.replicas && wanted <= 10 * spec.replicas && !traits.only && !traits.autoscaler ? { replicas: wanted } : undefined;

@@ -12,7 +12,7 @@ export function describeHarm(row) {
 	const said = FAULTS[fault].says?.(row);
 	const parts = said ? [said] : [];
 	if (lost) parts.push(`loses ${number.format(lost)} of ${number.format(sent)} requests`);
-	if (bad) parts.push(`gets ${number.format(bad)} of ${number.format(sent)} answers wrong`);
+	if (bad) parts.push(`gives bad answers to ${number.format(bad)} of ${number.format(sent)} requests`);
 	return parts.join(', and ') || 'costs nothing';
 }
 

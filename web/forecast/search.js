@@ -31,8 +31,8 @@ const middleOf = ({ harms }) => harms.toSorted((one, other) => one - other)[harm
 const LIVENESS = {
 	field: 'livenessProbe',
 	lesson: 'dependency',
-	why: 'liveness asks what the program depends on, and no restart mends that',
-	advice: 'Have liveness ask the program alone; readiness may ask more.',
+	why: 'liveness checks what the program depends on, which no restart fixes',
+	advice: 'Let liveness check the program alone; readiness may check more.',
 };
 
 export class Search {

@@ -26,10 +26,10 @@ const FOUND = {
 	'samples/chart.yaml': { fields: ['strategy'], says: [/minimum of 3 is forecast/] },
 	'samples/dependency.yaml': {
 		fields: ['livenessProbe'],
-		says: [/restart 3 containers, .* liveness asks what the program depends on/, /With it, .* restarts nothing\./],
+		says: [/restart 3 containers, .* liveness checks what the program depends on/, /With it, .* restarts nothing\./],
 		never: /kubectl/,
 	},
-	'samples/drain.yaml': { says: [/PodDisruptionBudget sessions allows no eviction, so a drain .* waits for ever/] },
+	'samples/drain.yaml': { says: [/PodDisruptionBudget sessions allows no eviction, so draining a node.* waits for ever/] },
 	'samples/get.json': {},
 	'samples/good.yaml': {},
 	'samples/hasty.yaml': { fields: ['livenessProbe', 'replicas'], answers: { most: 10, burst: 100, answer: 3 } },
@@ -60,7 +60,7 @@ const FOUND = {
 		fields: ['preStop'],
 		says: [/exec: null/, /ends the server \(nginx -s quit\) before it sleeps/, /replaces what the hook does/],
 	},
-	'cases/probehost.yaml': { fields: ['livenessProbe'], says: [/asks "localhost" as its node sees it/] },
+	'cases/probehost.yaml': { fields: ['livenessProbe'], says: [/asks "localhost" from its node/] },
 	'cases/redis-tcp.yaml': { fields: ['preStop'], says: [WORDS], never: /httpGet/ },
 	'cases/rwo-recreate.yaml': {
 		fields: ['livenessProbe'],

@@ -28,7 +28,7 @@ test('options win over annotations, annotations over defaults, and a link keeps 
 
 test('an annotation that makes no sense is refused with its place', () => {
 	for (const [annotation, said] of /** @type {[string, RegExp][]} */ ([
-		['spin-on-k8s-forecast/term: waits', /^Error: metadata\.annotations\["spin-on-k8s-forecast\/term"\]: "waits" is none of finishes, cuts, ignores$/],
+		['spin-on-k8s-forecast/term: waits', /^Error: metadata\.annotations\["spin-on-k8s-forecast\/term"\]: "waits" is not one of finishes, cuts, ignores$/],
 		['spin-on-k8s-forecast/start: "soon\\e"', /\/start"\]: "soon\\u001b" is not a number from 0 to 3600$/],
 		['spin-on-k8s-forecast/start: ""', /\/start"\]: "" is not a number from 0 to 3600$/],
 		['spin-on-k8s-forecast/start: 7', /\/start"\]: 7 is not a string$/],

@@ -81,11 +81,11 @@ async function forecastOf(manifest, means) {
 async function comparisonOf(manifest, old, means) {
 	const { subject, head } = start(manifest, means);
 	const summaries = await rows(subject, means);
-	if (!old) return { ...head, summary: 'It is new, so there is nothing to compare it with.', rows: summaries.map(rowOf), before: [], changes: [] };
+	if (!old) return { ...head, summary: 'This Deployment is new, so there is nothing to compare it with.', rows: summaries.map(rowOf), before: [], changes: [] };
 	const before = await rows(start(old, means).subject, means);
 	const changes = compare(before, summaries);
 	const [worse, better] = ['worse', 'better'].map((wanted) => changes.filter(({ verdict }) => verdict === wanted).length);
-	const parts = [worse && `worse off with ${count(worse, 'fault')}`, better && `better off with ${count(better, 'fault')}`].filter(Boolean);
+	const parts = [worse && `worse off under ${count(worse, 'fault')}`, better && `better off under ${count(better, 'fault')}`].filter(Boolean);
 	const summary = parts.length ? `Users are ${parts.join(', and ')}.` : 'No fault costs users more or less than before.';
 	return { ...head, summary, rows: summaries.map(rowOf), before: before.map(rowOf), changes };
 }

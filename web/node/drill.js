@@ -2,7 +2,7 @@
 //
 // Without DEPLOYMENT it deploys k8s/ to a namespace of its own, and removes that, whatever happens. With it, it does to
 // somebody's own Deployment only what an operator does anyway, asks first, and puts back what it has changed.
-// It ends with 0 if all healed and no user felt it, with 1 if not, and with 2 if it has refused to start.
+// The exit code is 0 if all healed and no user felt it, 1 if not, and 2 if it refused to start.
 
 import { parseArgs } from 'node:util';
 import { isReady, restartsOf, statusOf } from '../cluster/pods.js';
@@ -27,7 +27,7 @@ These are read from the environment, or from make:
   KEEP=1              for k8s/: keep the namespace
   DEPLOYMENT=name     a Deployment of your own
   GET=/path           what is asked of it
-  RATE=10             how often, in requests a second
+  RATE=10             requests a second
   YES=1               do not ask
   FORECAST=1          as --forecast: put a forecast of the same manifest beside what was measured
 Questions are those of a forecast (make forecast ARGS=--help), and so are the faults that it can inject: by default, all.`;
@@ -71,7 +71,7 @@ function manifestOf({ objects, env }) {
 /** The faults that are wanted, among those that may be injected. */
 function choose(all, wanted) {
 	const strange = wanted.find((fault) => !all.some(([name]) => name === fault));
-	if (strange) refuse(`${strange} is none of ${[...new Set(all.map(([name]) => name))].join(', ')}`);
+	if (strange) refuse(`${strange} is not one of ${[...new Set(all.map(([name]) => name))].join(', ')}`);
 	return wanted.length ? all.filter(([fault]) => wanted.includes(fault)) : all;
 }
 
@@ -153,7 +153,7 @@ async function performSafely(subject, parts) {
 	const interrupted = new Promise((_, reject) => {
 		for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => reject(new Trouble('interrupted', code)));
 		for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, reject);
-		process.stdout.on('error', () => reject(new Trouble('nobody reads this any more')));
+		process.stdout.on('error', () => reject(new Trouble('the output was closed')));
 	});
 	try {
 		return await Promise.race([perform(subject, { ...parts, open }), interrupted]);

@@ -111,8 +111,8 @@ test('a change is compared with the same seeds, and ends with 1 if users are wor
 	writeFileSync(two, small('renamed', PROBED, 2));
 	const worse = await forecast([one, '--against', two]);
 	assert.deepEqual([worse.code, worse.stderr], [1, '']);
-	assert.match(worse.stdout, /^Users are worse off with \d faults\.\n/);
-	assert.match(worse.stdout, /\n- Worse: A replica that exits loses \d+ \(\d+–\d+\) of \d+ requests, before \d+ /);
+	assert.match(worse.stdout, /^Users are worse off under \d faults\.\n/);
+	assert.match(worse.stdout, /\n- Worse: A replica that exits loses \d+ \(\d+–\d+\) of \d+ requests; before the change, \d+ /);
 
 	const env = { ...process.env, PATH: `${process.cwd()}/target/venv/bin:${process.env.PATH}`, npm_config_registry: 'http://127.0.0.1:1' };
 	const packed = await run('npm', ['pack', '--silent', '--pack-destination', folder, './target/package'], '', { env });
@@ -146,7 +146,7 @@ test('a reader that leaves is no error', async () => {
 test('what makes no sense is refused in one line', async () => {
 	const manifest = small('shop', PROBED);
 	for (const [args, input, said] of /** @type {[string[], string, RegExp][]} */ ([
-		[[], '', /^forecast: which manifest\?$/],
+		[[], '', /^forecast: name a manifest: /],
 		[['/nowhere.yaml'], '', /^forecast: \/nowhere\.yaml: there is no such file or folder$/],
 		[['/no\u001b[31m'], '', /^forecast: \/no\\u001b\[31m: there is no such file or folder$/],
 		[['src'], '', /^forecast: src: it contains no Deployment/],
@@ -159,13 +159,13 @@ test('what makes no sense is refused in one line', async () => {
 		[
 			['-'],
 			manifest.replace('term: finishes', 'term: "\\e[1m"'),
-			/^forecast: -: metadata\.annotations\["spin-on-k8s-forecast\/term"\]: "\\u001b\[1m" is none of /,
+			/^forecast: -: metadata\.annotations\["spin-on-k8s-forecast\/term"\]: "\\u001b\[1m" is not one of /,
 		],
 		[['-', '--name', 'other'], manifest, /^forecast: -: there is no Deployment called "other"; found: shop$/],
 		[['-', '--start', 'soon'], manifest, /^forecast: start: soon is not a number from 0 to 3600$/],
-		[['-', '--term', 'waits'], manifest, /^forecast: term: waits is none of finishes, cuts, ignores$/],
+		[['-', '--term', 'waits'], manifest, /^forecast: term: waits is not one of finishes, cuts, ignores$/],
 		[['-', '--seed', '1.5'], manifest, /^forecast: seed: 1\.5 is not a whole number$/],
-		[['-', '--output', 'xml'], manifest, /^forecast: output: xml is none of text, json, markdown$/],
+		[['-', '--output', 'xml'], manifest, /^forecast: output: xml is not one of text, json, markdown$/],
 		[['-', '--nodes', '3'], manifest, /^forecast: Unknown option '--nodes'/],
 		[['-'], manifest.replace('name: shop,', 'name: Spin_on,'), /^forecast: -: metadata\.name: Invalid value: "Spin_on": /],
 	])) {

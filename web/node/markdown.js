@@ -32,7 +32,7 @@ function tableOf(rows, others, title) {
 		const other = others.find(({ fault }) => fault === row.fault);
 		return [row.label, cell(row, 'sent'), lost(row), cell(row, 'bad'), ready(row), ...(title ? [lost(other), ready(other)] : [])];
 	};
-	const head = ['Fault', 'Requests', 'Lost', 'Wrong', 'Ready after', ...(title ? [`Lost ${title}`, `Ready ${title}`] : [])];
+	const head = ['Fault', 'Requests', 'Lost', 'Bad', 'Ready after', ...(title ? [`Lost ${title}`, `Ready ${title}`] : [])];
 	const cells = [head, head.map((_, index) => (index ? '--:' : '---')), ...rows.map(line)];
 	return rows.length ? ['', ...cells.map((texts) => `| ${texts.join(' | ')} |`)] : [];
 }

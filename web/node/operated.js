@@ -62,7 +62,7 @@ export class Operated {
 		const others = await Promise.all(['services', 'poddisruptionbudgets'].map((kind) => list(kind).catch(() => [])));
 		this.objects = [deployment, ...others.flat(), ...(autoscalers ?? [])];
 		this.mayScale = autoscalers !== undefined;
-		const { status } = await this.ask('').catch(({ message }) => refuse(`nobody answers at ${this.env.BASE_URL}${this.#path} (${message})`));
+		const { status } = await this.ask('').catch(({ message }) => refuse(`nothing answers at ${this.env.BASE_URL}${this.#path} (${message})`));
 		if (status >= 500) refuse(`${this.env.BASE_URL}${this.#path} answers ${status}`);
 		this.#expected = status;
 	}

@@ -28,7 +28,7 @@ Forecasts what faults would cost the users of a Deployment, and tries what would
   node forecast.mjs deployment.yaml service.yaml
   node forecast.mjs new.yaml --against old.yaml
 
-Several files are one manifest, and a folder stands for each *.yaml, *.yml and *.json directly in it.
+Several files count as one manifest, and a folder stands for each *.yaml, *.yml and *.json directly in it.
 
   --name NAME           only this Deployment; otherwise all that run pods
   --against FILE        compare with this manifest (a file, a folder or -), with the same seeds
@@ -40,8 +40,8 @@ About your program, or as annotations of the Deployment, such as ${PREFIX}term: 
 
 ${questions.join('\n')}
 
-It ends with 0 if nothing is lost that a change would avoid, or with --against, if users are not worse off; with 1 if
-something is, or they are; and with 2 if it cannot forecast, which it says in one line.`;
+Exit codes: 0 if no change would avoid a loss, 1 if one would, and 2 if there is no forecast, for a reason that it says in
+one line. With --against: 0 if users are not worse off, and 1 if they are.`;
 }
 
 /** The options and paths of the command line. Throws what makes no sense. */
@@ -50,9 +50,9 @@ export function parse() {
 	const { name, seed: first = '1', output = 'text', against, help, version, ...given } = /** @type {Record<string, any>} */ (values);
 	const seed = Number(first);
 	if (!Number.isInteger(seed) || seed < 0) throw new Error(`seed: ${first} is not a whole number`);
-	if (!OUTPUTS.includes(output)) throw new Error(`output: ${output} is none of ${OUTPUTS.join(', ')}`);
+	if (!OUTPUTS.includes(output)) throw new Error(`output: ${output} is not one of ${OUTPUTS.join(', ')}`);
 	settingsOf(given);
-	if (!paths.length && !help && !version) throw new Error('which manifest?');
+	if (!paths.length && !help && !version) throw new Error('name a manifest: a file, a folder, or - for standard input');
 	if ([...paths, against].filter((path) => path === '-').length > 1) throw new Error('standard input (-) can be read only once');
 	return { name, seed, output, against, paths, given, isHelp: help, isVersion: version };
 }

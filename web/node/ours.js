@@ -54,7 +54,7 @@ export class Ours {
 		this.objects = objectsOf(env);
 		const { spec } = this.objects.find(({ kind }) => kind === 'Deployment');
 		const { value = 0 } = spec.template.spec.containers[0].env.find(({ name }) => name === 'MAX_WAITS') ?? {};
-		/** What no manifest says; a crowd is half as many again as all replicas start in five seconds. */
+		/** What the manifest does not say; a crowd is half as many again as all replicas start in five seconds. */
 		this.defaults = {
 			requests: env.BASE_URL ? 'proxy' : 'service',
 			term: 'cuts',
