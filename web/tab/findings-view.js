@@ -64,7 +64,7 @@ export function showRest(sentences) {
 /** Whether a route retries, by how requests come. */
 const RETRIES = {
 	service: 'Nothing is retried.',
-	kept: 'Nothing is retried, but a connection that was closed between two requests is replaced.',
+	kept: 'Nothing is retried, but a connection that was closed between two requests is reopened.',
 	proxy: 'The proxy retries a refused connection if the request is idempotent. It does not retry one that was cut.',
 };
 
@@ -74,14 +74,14 @@ function assumptions({ requests, term, start, slow, answer, breaks, health, most
 	const seeds = seedsFrom(seed);
 	return [
 		`Requests come ${meaning('requests', requests)}. ${RETRIES[requests]}`,
-		`${CLIENTS.quick + CLIENTS.slow} clients keep sending requests: ${CLIENTS.quick} for what is answered at once, and ${CLIENTS.slow} for the slowest answers. In a burst, ${burst} more come at once.`,
+		`${CLIENTS.quick + CLIENTS.slow} clients keep sending requests: ${CLIENTS.quick} get quick answers, and ${CLIENTS.slow} the slowest. In a burst, ${burst} more come at once.`,
 		`${requests === 'proxy' ? 'The proxy' : 'kube-proxy'} learns within ${news} s that a pod has come or gone.`,
 		`On SIGTERM, the program ${meaning('term', term)}.`,
 		`It starts in ${start} s, or in ${slow} s on a busy node, and its slowest answers take ${answer} s.`,
 		`A replica handles ${most} requests at once. With more, ${meaning('beyond', beyond)}.`,
 		`When a replica breaks, ${meaning('breaks', breaks)}.`,
 		`Its health check asks ${meaning('health', health)}.`,
-		`Each fault is injected ${seeds.length} times, with the seeds ${seeds[0]} to ${seeds.at(-1)}: the same seed gives the same result. Times are virtual, so your computer does not change them.`,
+		`Each fault is injected ${seeds.length} times, with the seeds ${seeds[0]} to ${seeds.at(-1)}: the same seed gives the same result. Times are virtual, so they do not depend on your computer.`,
 	];
 }
 

@@ -67,7 +67,7 @@ export const ROLLOUTS = [
 	},
 	{
 		id: 'bad-version',
-		title: 'A bad version',
+		title: 'A broken version',
 		text: [
 			'A new version may not work at all. Then its `startupProbe` never succeeds, and it never becomes ready: it gets no requests, and no old pod has to go. So the rollout stalls, and users notice nothing.',
 			'After `progressDeadlineSeconds`, 600 by default, the Deployment reports that it makes no progress. Nothing is rolled back automatically. The button rolls out a version whose `/health` fails from the start, and undoes that after 30 s.',
@@ -81,7 +81,7 @@ export const ROLLOUTS = [
 	},
 	{
 		id: 'all-at-once',
-		title: 'A bad version, all at once',
+		title: 'A broken version, all at once',
 		text: [
 			'`maxUnavailable: 3` allows all three pods to be missing during a rollout. That is quick. But the old pods are gone before anyone knows whether the new ones work.',
 			'The button starts three fresh pods with it, rolls out the broken version, and undoes that after 30 s.',
@@ -111,7 +111,7 @@ export const ROLLOUTS = [
 		id: 'no-pre-stop',
 		title: 'No time to finish',
 		text: [
-			'A pod that has to go may still have requests in flight, and gets new ones until every proxy has heard that it is going. So `preStop` keeps it alive for 7 s: five for a `/wait`, two for the endpoints to update.',
+			'A pod that has to go may still have requests in flight, and gets new ones until every proxy knows that it is going. So `preStop` keeps it alive for 7 s: five for a `/wait`, two for the endpoints to update.',
 			'Without it, the container is told to stop at once, and whatever is in flight is cut. Clients here do not retry. The button starts three fresh pods without `preStop`, and then restarts them, one by one.',
 		],
 		file: 'deployment.yaml',
@@ -126,7 +126,7 @@ export const ROLLOUTS = [
 		title: 'Finish or be cut',
 		text: [
 			'When a pod has to go, its grace period starts: `terminationGracePeriodSeconds`, which includes `preStop`. First `preStop` runs, and the program knows nothing yet. Then it gets SIGTERM: it may refuse new requests and finish those in flight, which is called draining, or just end, as Spin does. When the grace period is over, the container is killed, no matter what it is doing.',
-			'So a program that drains does not need 7 s of `preStop`. It only needs the 2 s until every proxy has heard, since it refuses what comes later. The button restarts all pods, with a program that drains and a `preStop` of 2 s.',
+			'So a program that drains does not need 7 s of `preStop`. It only needs the 2 s until every proxy knows, since it refuses what comes later. The button restarts all pods, with a program that drains and a `preStop` of 2 s.',
 		],
 		file: 'deployment.yaml',
 		lines: ['terminationGracePeriodSeconds:', 'lifecycle:'],
@@ -134,7 +134,7 @@ export const ROLLOUTS = [
 		settings: { term: 'finishes' },
 		fault: 'restart',
 		button: 'Restart all, with a program that drains',
-		see: 'Lost: 0, although `preStop` is over before a `/wait` is. A program that ends on SIGTERM would cut that `/wait`, as in the lesson before.',
+		see: 'Lost: 0, although `preStop` is over before a `/wait` is. A program that ends on SIGTERM would cut that `/wait`, as in the previous lesson.',
 	},
 	{
 		id: 'drained-node',

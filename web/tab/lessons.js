@@ -14,7 +14,7 @@ export const LESSONS = [
 		title: 'Probes',
 		text: [
 			'A program can be running and still be broken. So the kubelet keeps asking it, here for `/health`, every 3 s. There are two probes because there are two remedies.',
-			'When readiness fails twice, the pod gets no more requests: that protects the users. When liveness fails four times, the container is stopped, with its 7 s to finish, and started anew: that heals. (`/fail` only breaks `/health`. Pretend that from then on every answer of this replica is wrong; the page counts them as bad.)',
+			'When readiness fails twice, the pod gets no more requests: that protects the users. When liveness fails four times, the container is stopped, with its 7 s to finish, and started again: that heals. (`/fail` only breaks `/health`. Pretend that it breaks this replica’s other answers, too: the page counts them as bad.)',
 		],
 		file: 'deployment.yaml',
 		lines: ['readinessProbe:', 'livenessProbe:'],
@@ -53,10 +53,10 @@ export const LESSONS = [
 	},
 	{
 		id: 'dependency',
-		title: 'What everything depends on',
+		title: 'A shared dependency',
 		text: [
-			'Suppose that each replica needs a database, and that `/health` asks it, too. When the database is down for 30 s, users get errors whatever one does. But all probes of all replicas fail as well.',
-			'Readiness takes all replicas out at once. Liveness restarts them all, which mends no database, and cuts what could still be answered. So readiness may ask what a program depends on, but liveness should ask the program alone.',
+			'Suppose that each replica needs a database, and that `/health` checks it, too. When the database is down for 30 s, users get errors, whatever you do. But all probes of all replicas fail as well.',
+			'Readiness takes all replicas out at once. Liveness restarts them all, which fixes no database, and cuts requests that could still be answered. So readiness may check what a program depends on, but liveness should check the program alone.',
 		],
 		quote: {
 			words: "In such cases, you don't want to kill the application, but you don't want to send it requests either.",
@@ -140,7 +140,7 @@ export const LESSONS = [
 		patch: container({ env: UNLIMITED, livenessProbe: { periodSeconds: 1, failureThreshold: 1 } }),
 		fault: 'burst',
 		button: 'A burst, with hasty liveness',
-		see: 'The burst costs requests either way. Haste adds restarts that nobody needed, after the 7 s of `preStop`. With the manifest’s `periodSeconds: 3` and `failureThreshold: 4`, the same burst restarts nothing.',
+		see: 'The burst costs requests either way. Haste adds restarts that nobody needs, after the 7 s of `preStop`. With the manifest’s `periodSeconds: 3` and `failureThreshold: 4`, the same burst restarts nothing.',
 	},
 	{
 		id: 'service',
