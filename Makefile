@@ -15,10 +15,10 @@ run: components ## Serve the component at 127.0.0.1:8000 (ARGS="--listen …", s
 
 PORT ?= 8700
 ADDRESS ?= 127.0.0.1
-web: components ## See it heal in a browser tab, with lessons, at 127.0.0.1:8700 (PORT=8701, ADDRESS=0.0.0.0)
+web: components ## Break a cluster in a browser tab, with lessons, at 127.0.0.1:8700 (PORT=8701, ADDRESS=0.0.0.0)
 	scripts/web "$(ADDRESS)" "$(PORT)"
 
-demo: components ## See it heal in a terminal: a cluster behind 127.0.0.1:8000 (ARGS="--manifest FILE", see ARGS=--help)
+demo: components ## Break a cluster from a terminal, behind 127.0.0.1:8000 (ARGS="--manifest FILE", see ARGS=--help)
 	@scripts/web
 	@$(NODE) web/node/demo.js $(ARGS)
 
@@ -66,7 +66,7 @@ bench: build ## Measure it against native hyper and others (QUICK=1 for a trial 
 drill: ## Inject faults on the current cluster, under requests: k8s/, or your own (DEPLOYMENT=name, ARGS=--help)
 	@scripts/drill $(ARGS)
 
-picture: components ## Take the README's picture anew, in Chromium
+picture: components ## Retake the README's picture, in Chromium
 	scripts/tools >/dev/null
 	cargo test $(TESTS) --test tests picture -- --ignored
 	cp target/screenshots/forecast.png docs/forecast.png
@@ -80,21 +80,21 @@ deploy: $(if $(LOCAL),components) ## Build it, push it to IMAGE=registry/name:ta
 	scripts/deploy
 
 KUBECTL = kubectl
-undeploy: ## Remove from the cluster what make deploy has put there
+undeploy: ## Remove what make deploy put on the cluster
 	$(KUBECTL) delete --ignore-not-found -f k8s
 
 push: components ## Push the app as an OCI artefact to REF, with Spin
 	$(if $(REF),,$(error make push needs REF=registry/name:tag))
 	spin registry push --file spin.k8s.toml $(REF)
 
-dist: components ## Put what a release has into target/dist; install.yaml runs IMAGE
+dist: components ## Build the files of a release into target/dist; install.yaml runs IMAGE
 	scripts/dist
 
 # For this machine's OS and CPU; static on Linux, so that it runs on every distribution. Named as uname names them, so
 # that two commands fetch and start the right one anywhere.
 KIND = $(shell uname -s)-$(shell uname -m)
 TARGET = $(subst arm64,aarch64,$(shell uname -m))-$(if $(findstring Darwin,$(KIND)),apple-darwin,unknown-linux-musl)
-archive: components ## Pack the program, for machines like this one, into target
+archive: components ## Package the host, for machines like this one, into target
 	rustup target add $(TARGET)
 	cargo build $(HOST) --target $(TARGET) -p spin-on-k8s-host
 	rm -rf target/archive
