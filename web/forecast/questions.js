@@ -42,7 +42,7 @@ export const QUESTIONS = [
 		name: 'breaks',
 		text: 'How does it break?',
 		options: {
-			unhealthy: 'its probes notice: they fail',
+			unhealthy: 'its probes fail',
 			wrong: 'its answers are bad, but its probes succeed',
 			hangs: 'it hangs: nothing gets an answer',
 			exits: 'it exits',
@@ -52,8 +52,8 @@ export const QUESTIONS = [
 	},
 	{
 		name: 'health',
-		text: 'What does its health check ask?',
-		options: { itself: 'itself alone', dependency: 'what it depends on, too, such as a database' },
+		text: 'What does its health check cover?',
+		options: { itself: 'the program alone', dependency: 'its dependencies, too, such as a database' },
 		usual: 'itself',
 	},
 	{ name: 'most', text: 'How many requests can a replica handle at once?', least: 1, most: 100_000, usual: 100 },

@@ -80,7 +80,7 @@ function assumptions({ requests, term, start, slow, answer, breaks, health, most
 		`It starts in ${start} s, or in ${slow} s on a busy node, and its slowest answers take ${answer} s.`,
 		`A replica handles ${most} requests at once. With more, ${meaning('beyond', beyond)}.`,
 		`When a replica breaks, ${meaning('breaks', breaks)}.`,
-		`Its health check asks ${meaning('health', health)}.`,
+		`Its health check covers ${meaning('health', health)}.`,
 		`Each fault is injected ${seeds.length} times, with the seeds ${seeds[0]} to ${seeds.at(-1)}: the same seed gives the same result. Times are virtual, so they do not depend on your computer.`,
 	];
 }
