@@ -16,7 +16,7 @@ FROM scratch
 USER 65532:65532
 LABEL org.opencontainers.image.title="spin-on-k8s" \
       org.opencontainers.image.description="A tiny HTTP API in one WebAssembly component: fail it, kill it, and watch Kubernetes heal it" \
-      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.version="0.3.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 # containerd starts nothing without a command, although the shim does not heed it.
 ENTRYPOINT ["/"]

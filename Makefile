@@ -71,7 +71,7 @@ picture: components ## Retake the README's picture, in Chromium
 	cargo test $(TESTS) --test tests picture -- --ignored
 	cp target/screenshots/forecast.png docs/forecast.png
 
-image deploy dist: export IMAGE ?= spin-on-k8s:0.2.0
+image deploy dist: export IMAGE ?= spin-on-k8s:0.3.0
 
 image: $(if $(LOCAL),components) ## Build the image IMAGE (LOCAL=1, BUILDER=podman: see scripts/image)
 	scripts/image
