@@ -59,7 +59,7 @@ export const overloadOf = (control) => (control?.fault === 'control' ? control.s
  * @param {import('./run.js').Subject} subject
  * @param {string[]} faults
  * @param {number[]} seeds
- * @param {import('./pool.js').Pool} pool
+ * @param {Pick<import('./pool.js').Pool, 'run'>} pool
  * @param {(summary: Summary) => void} [tell]
  * @returns {Promise<Summary[]>}
  */

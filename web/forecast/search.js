@@ -38,6 +38,7 @@ const LIVENESS = {
 export class Search {
 	#subject;
 	#seeds;
+	/** @type {Pick<import('./pool.js').Pool, 'run'>} */
 	#pool;
 	/** The shares of requests that are lost without a fault, by seed. */
 	#overload = new Map();
@@ -50,7 +51,15 @@ export class Search {
 	constructor(subject, seeds, pool) {
 		this.#subject = subject;
 		this.#seeds = seeds;
-		this.#pool = pool;
+		const known = new Map();
+		// The same run comes out the same, so none is made twice.
+		this.#pool = {
+			run(job) {
+				const key = JSON.stringify(job);
+				if (!known.has(key)) known.set(key, pool.run(job));
+				return known.get(key);
+			},
+		};
 	}
 
 	/**
