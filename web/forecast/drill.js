@@ -2,7 +2,7 @@
 
 import { isReady, restartsOf, versionOf } from '../cluster/pods.js';
 import { FAULTS } from './faults.js';
-import { Recorder } from './recorder.js';
+import { Recorder, rowOf } from './recorder.js';
 import { Traffic } from './traffic.js';
 import { PROBES, SLACK, Watch } from './watch.js';
 
@@ -64,7 +64,7 @@ export class Drill extends Watch {
 			await this.sleep(this.settings.news + 1);
 			await this.traffic.settle(); // What is still under way belongs to this fault.
 			row.until = this.kubernetes.clock.nowMs();
-			this.recorder.row = { ...row };
+			this.recorder.row = rowOf('');
 		};
 		return Promise.race([drill(), this.#stopped]);
 	}

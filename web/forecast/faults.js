@@ -10,6 +10,8 @@ const FLOOD = 20;
 /** How long what all replicas depend on is down, in seconds. */
 const OUTAGE = 30;
 
+/** Whether bad answers are more than half of what users get in as long as that, as where connections stay with a pod. */
+const isMuch = ({ bad, sent, at, until }) => bad > (((sent / (until - at)) * 1000) / 2) * SOON;
 const never = (time) => (time === undefined ? NEVER : 0);
 const number = new Intl.NumberFormat('en');
 const restarted = (amount) => `${number.format(amount)} container${amount === 1 ? '' : 's'}`;
@@ -58,15 +60,12 @@ export const FAULTS = {
 		label: 'A replica that breaks',
 		end: 'restarted',
 		inject: (drill, row) => drill.poison(row, (replica) => replica.break()),
-		harm: ({ lost, bad, unready, replaced }) => lost + (unready === undefined || unready > SOON ? bad : 0) + never(replaced),
-		says: ({ unready, replaced, bad }) =>
-			unready === undefined && bad
-				? 'is never noticed'
-				: replaced === undefined
-					? 'is never restarted'
-					: unready > SOON
-						? `is noticed only after ${Math.round(unready)} s`
-						: undefined,
+		harm: (row) => row.lost + (row.unready === undefined || row.unready > SOON || isMuch(row) ? row.bad : 0) + never(row.replaced),
+		says: ({ unready, replaced, bad }) => {
+			if (replaced === undefined) return unready === undefined && bad ? 'is never noticed' : 'is never restarted';
+			if (unready === undefined && bad) return `is noticed only when it is restarted, after ${Math.round(replaced)} s`;
+			return unready > SOON ? `is noticed only after ${Math.round(unready)} s` : undefined;
+		},
 		commands: () => ['curl -X POST $URL/fail'],
 	},
 	quit: {

@@ -42,7 +42,7 @@ function ofContainer(
 
 /** What is noted of a Service. */
 function ofService({ service, hasServices }, traits) {
-	if (!service) return hasServices ? ['No Service here selects these pods, so one is assumed.'] : [];
+	if (!service) return hasServices && traits.isServed ? ['No Service here selects these pods, so one is assumed.'] : [];
 	const { externalTrafficPolicy } = service.spec;
 	return [
 		...(traits.reaches ? [`The Service ${traits.service} reaches ${traits.reaches}.`] : []),

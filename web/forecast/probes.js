@@ -19,8 +19,8 @@ const numbers = (probe, wanted, isWorse) => {
 };
 
 /** What a probe of a container asks that another has: of the first there is, in the manifest's own words. */
-function handlerOf({ original, container }) {
-	const asked = PROBES.map((kind) => original[kind]).find(Boolean);
+function handlerOf({ original, container }, kinds = PROBES) {
+	const asked = kinds.map((kind) => original[kind]).find(Boolean);
 	const kind = HANDLERS.find((handler) => asked?.[handler]);
 	if (kind) return { [kind]: asked[kind] };
 	const [port] = container.ports ?? [];
@@ -35,7 +35,8 @@ function startupOf({ original, container, settings }) {
 		const period = settingOf(startupProbe, 'periodSeconds');
 		return { failureThreshold: Math.max(settingOf(startupProbe, 'failureThreshold') + 1, Math.ceil(wanted / period)) };
 	}
-	const handler = handlerOf({ original, container });
+	// As liveness does, which it holds back.
+	const handler = handlerOf({ original, container }, ['livenessProbe', 'readinessProbe']);
 	return handler && { ...handler, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: Math.ceil(wanted / 2) };
 }
 

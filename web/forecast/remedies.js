@@ -25,6 +25,7 @@ const ENDINGS = [
 		field: 'strategy',
 		lesson: 'bad-version',
 		why: 'old pods are removed before new ones are ready',
+		note: 'If two versions must never run side by side, leave it as it is.',
 		patch: ({ spec: { strategy }, traits }) => {
 			if (traits.only || traits.exclusive || strategy.rollingUpdate?.maxUnavailable === 0) return undefined;
 			return { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };

@@ -57,7 +57,8 @@ export function describe({ why, note, advice, patch, before, after, also }) {
 	const needs = patch && JSON.stringify(patch).includes('"sleep":{') ? ' (`sleep` needs Kubernetes 1.30)' : '';
 	said.push(advice ?? `Set ${list(changesOf(patch))}${needs}.`);
 	const longer = before.ready && after.ready > before.ready + 3 ? `, and takes ${after.ready.toFixed(0)} s instead of ${before.ready.toFixed(0)} s` : '';
-	said.push(`With it, ${labelOf(after).toLowerCase()} ${sumOf(after) ? describeHarm(after) : (FAULTS[after.fault].spared ?? 'costs nothing')}${longer}.`);
+	const spared = sumOf(after) ? undefined : FAULTS[after.fault].spared;
+	said.push(`With it, ${labelOf(after).toLowerCase()} ${spared ?? describeHarm(after)}${longer}.`);
 	if (patch && JSON.stringify(patch).includes('"exec":null')) said.push('This replaces what the hook does now.');
 	if (note) said.push(note);
 	return said.join(' ');

@@ -103,7 +103,7 @@ async function said(path, answers = {}) {
 	const summaries = await forecast(subject, subject.faults, [1], pool);
 	const result = await new Search(subject, [1], pool).run(summaries);
 	const command = result.findings.some(({ patch }) => patch) ? commandOf(subject, result.patch) : '';
-	const texts = [silenceOf(manifest) ?? '', ...manifest.notes, ...result.findings.map(describe), ...hintsFor(subject, result.rest), command];
+	const texts = [silenceOf(manifest) ?? '', ...manifest.notes, ...result.findings.map(describe), ...hintsFor(subject, result.rest).hints, command];
 	// An API server takes the patch.
 	withPatch(manifest, result.patch);
 	return { ...result, text: texts.join('\n') };

@@ -9,7 +9,7 @@ const HOSTNAME = 'kubernetes.io/hostname';
 const DISKS = ['awsElasticBlockStore', 'azureDisk', 'cinder', 'fc', 'gcePersistentDisk', 'iscsi', 'rbd', 'vsphereVolume'];
 
 /**
- * `isServed`: whether anybody can send requests, as there is a port, a probe of one, or a Service.
+ * `isServed`: whether users can send requests, as there is a port, a probe of one, or a Service, and not for metrics alone.
  * `reaches`: why the Service reaches nobody all the same, as in "The Service reaches …".
  * `only`: why no second pod may run beside the old one, in words for "…, since …".
  * `exclusive`: why no two of its pods fit on one node, likewise.
@@ -60,6 +60,9 @@ function exclusiveOf(pod, labels) {
 	return terms.some(isOwn) ? 'its pods may not share a node (podAntiAffinity)' : undefined;
 }
 
+/** Whether any of these ports is there for more than metrics. */
+const isForUsers = (ports) => ports.some(({ name = '' }) => !/^(http-)?(metrics|prometheus|prom|monitoring)$/.test(name));
+
 /** Why a Service reaches nobody: a targetPort is the name of no port, or nothing listens where it says. */
 function reachesOf(service, containers) {
 	const targets = (service?.spec.ports ?? []).map(({ port, targetPort = port }) => targetPort);
@@ -81,12 +84,12 @@ export function traitsOf({ replicas = 1, strategy, template }, main, { service, 
 	const hostPort = hostPortOf(pod);
 	const isSingle = strategy?.type === 'Recreate' || replicas <= 1;
 	const spread = (pod.topologySpreadConstraints ?? []).filter(({ whenUnsatisfiable = 'DoNotSchedule' }) => whenUnsatisfiable === 'DoNotSchedule');
-	const hasPort = containers.some((it) => it.ports?.length || PROBES.some((kind) => it[kind] && !it[kind].exec));
+	const isAsked = (it) => (it.ports?.length ? isForUsers(it.ports) : PROBES.some((kind) => it[kind] && !it[kind].exec));
 	const { preStop } = container.lifecycle ?? {};
 	const held = heldOf(pod, claimed, isSingle);
 	return JSON.parse(
 		JSON.stringify({
-			isServed: hasPort || service !== undefined,
+			isServed: service ? isForUsers(service.spec.ports ?? [{}]) : containers.some(isAsked),
 			reaches: reachesOf(service, containers),
 			only: held ?? (hostPort && isSingle ? `its port ${hostPort} on the node is taken for as long as the old pod runs` : undefined),
 			exclusive: exclusiveOf(pod, metadata.labels),

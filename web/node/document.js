@@ -71,8 +71,7 @@ async function forecastOf(manifest, means) {
 		rows: summaries.map(rowOf),
 		findings,
 		...(findings.some(({ patch }) => patch) && { together: { patch: found.patch, command: commandOf(subject, found.patch), rows: found.after.map(rowOf) } }),
-		hints: hintsFor(subject, found.rest),
-		rest: found.rest,
+		...hintsFor(subject, found.rest),
 		untried: found.untried,
 	};
 }

@@ -6,6 +6,10 @@ import { COUNTS, TIMES } from '../forecast/forecast.js';
 
 const WIDTH = 100;
 
+/** What the table means. */
+const LEGEND =
+	'Times are in seconds: the middle of five runs, and the least and the most. What an outage of a dependency loses is its own; here, it hurts only if containers are restarted.';
+
 /** A number of a row: that of the middle run, and the least and the most where they differ. */
 export function cell(row, name) {
 	const text = (value) => (value === undefined ? '-' : TIMES.includes(name) ? value.toFixed(1) : String(value));
@@ -57,7 +61,8 @@ function sectionOf(deployment) {
 		...wrapped(summary),
 		...notes.flatMap((note) => wrapped(note)),
 		...wrapped(`Assumed: ${assumedOf(deployment)}.`),
-		...(rows.length ? ['', ...tableOf(rows)] : []),
+		...(rows.length ? ['', ...tableOf(rows), ...wrapped(LEGEND)] : []),
+		...(findings.length > 1 ? ['', 'Each change is tried on top of those before it.'] : []),
 		...(rows.length === 1 && together ? ['', 'With the changes below:', ...tableOf(together.rows)] : []),
 		...items.flatMap((text) => ['', ...wrapped(text, '- ')]),
 		...leftOf(deployment).flatMap((text) => ['', ...wrapped(text)]),

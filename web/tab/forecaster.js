@@ -58,7 +58,7 @@ async function act({ manifest, old, name, answers, seed, patch }) {
 	postMessage({
 		done: {
 			...more,
-			hints: hintsFor(subject, more.rest),
+			...hintsFor(subject, more.rest),
 			findings: findings.map(shown),
 			patch: whole,
 			command: findings.some(({ patch }) => patch) && commandOf(found, whole),
