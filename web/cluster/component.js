@@ -2,9 +2,8 @@
 // its own instance; what outlives it is a map, which ends with the program.
 
 import { instantiate } from '../../target/component/replica.js';
-import { CAN_WAIT, IncomingRequest, imports, ResponseOutparam } from './wasi.js';
-
-export { CAN_WAIT };
+import { Process } from './process.js';
+import { IncomingRequest, imports, ResponseOutparam } from './wasi.js';
 
 const decoder = new TextDecoder();
 
@@ -33,7 +32,7 @@ const FAILURE = { status: 500, headers: [], body: null };
 const SPIN_HEALTH = '/.well-known/spin/health';
 
 /** How many times smaller than its manifest says a replica is here: V8 has no room for more than 124 instances that wait. */
-export const SMALLER = 20;
+const SMALLER = 20;
 
 /** How long the slow version of the component takes to start, in seconds, and what it does on SIGTERM: Spin cuts. */
 export const COMPONENT = { slow: 20, term: 'cuts' };
@@ -41,12 +40,9 @@ export const COMPONENT = { slow: 20, term: 'cuts' };
 /** @typedef {import('./cluster.js').Program} Program */
 
 /** A process that runs the component from when it is made until it ends. @implements {Program} */
-export class Component {
+export class Component extends Process {
 	#store = new Map();
-	#inFlight = new Set();
-	#end = Promise.withResolvers();
 	#computing = 0;
-	isListening = true;
 
 	/**
 	 * @param {Map<string, WebAssembly.Module>} modules
@@ -54,8 +50,8 @@ export class Component {
 	 * @param {{ slow: number, term: string, health?: string, dependency?: { isDown: boolean } }} settings
 	 */
 	constructor(modules, { name, version, env, clock, log }, { slow, term, health, dependency } = COMPONENT) {
+		super(term);
 		this.modules = modules;
-		this.term = term;
 		/** Whether what it is said to depend on is down, for users or for a probe: in truth, it depends on nothing. */
 		this.isStranded = (probe) => dependency?.isDown && (!probe || health === 'dependency');
 		this.log = log;
@@ -68,10 +64,6 @@ export class Component {
 		if (version === 'broken') this.break();
 	}
 
-	/** Resolves to its exit code when it has ended. @returns {Promise<number>} */
-	get ended() {
-		return this.#end.promise;
-	}
 	get isFailed() {
 		return this.#store.has('failed');
 	}
@@ -92,37 +84,22 @@ export class Component {
 		this.answer({ method: 'POST', target, authority: 'service', headers }).catch(() => {}); // It has just ended.
 	}
 
-	terminate() {
-		if (this.term === 'cuts') return this.end(143);
-		this.isListening = false;
-		this.#endIfDrained();
-	}
-	/** Ends it with an exit code, and cuts the requests in flight. */
-	end(code = 137) {
-		this.isListening = false;
-		this.#end.resolve(code);
-		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.', { cause: 'cut' }));
-	}
-	#endIfDrained() {
-		if (!this.isListening && !this.#inFlight.size) this.end(0);
-	}
-
 	async answer(request) {
 		if (!this.isListening) throw new Error('The replica refused the connection.', { cause: 'refused' });
 		if (request.target === SPIN_HEALTH) return { status: 200, headers: [], body: new Blob(['OK']), isFailed: this.isFailed };
 		if (this.isStranded(request.probe)) return { ...FAILURE, isFailed: this.isFailed };
 		const { promise, resolve, reject } = Promise.withResolvers();
-		this.#inFlight.add(reject);
+		this.inFlight.add(reject);
 		this.#run(request).then(resolve);
-		const answer = await promise.finally(() => this.#inFlight.delete(reject));
+		const answer = await promise.finally(() => this.inFlight.delete(reject));
 		if (this.#store.has('quit')) this.end(0);
-		this.#endIfDrained();
+		this.endIfDrained();
 		return { ...answer, isFailed: this.isFailed };
 	}
 
 	/** Has an instance of its own answer a request. */
 	async #run(request) {
-		if (this.#inFlight.size > this.most) return FAILURE;
+		if (this.inFlight.size > this.most) return FAILURE;
 		this.#computing++;
 		try {
 			const param = new ResponseOutparam();

@@ -1,13 +1,10 @@
 // A container of webernetes in which a program of ours plays an image.
 
 import { BaseImage } from '@ngrok/webernetes';
-import { splitImage } from './pods.js';
+import { PROBES, splitImage } from './pods.js';
 
 /** The header in which webernetes' kubelet says which probe asks. */
 const PROBE = 'x-webernetes-health-check';
-
-/** The probes that a container may have. */
-const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
 
 /**
  * An image of that name, whose containers are run by `run`.

@@ -1,5 +1,8 @@
 // What can be read off a pod.
 
+/** The probes that a container may have, in the order in which they begin. */
+export const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
+
 /** Whether a pod is ready, and is to stay. */
 export const isReady = ({ metadata, status }) =>
 	!metadata.deletionTimestamp && status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;

@@ -1,10 +1,10 @@
 // A Deployment under constant requests, into which faults are injected as kubectl and users would.
 
-import { isReady, restartsOf, versionOf } from '../cluster/pods.js';
+import { isReady, PROBES, restartsOf, versionOf } from '../cluster/pods.js';
 import { FAULTS } from './faults.js';
 import { Recorder, rowOf } from './recorder.js';
 import { Traffic } from './traffic.js';
-import { PROBES, SLACK, Watch } from './watch.js';
+import { SLACK, Watch } from './watch.js';
 
 export class Drill extends Watch {
 	#giveUp = () => {};

@@ -3,7 +3,7 @@
 import { harmOf } from './faults.js';
 
 /** How many seeds a forecast has. */
-export const SEEDS = 5;
+const SEEDS = 5;
 
 /** The numbers of a row. */
 export const TIMES = ['unready', 'replaced', 'ready'];

@@ -1,8 +1,9 @@
 // Hints where no patch can be tried: why something stays as it is, and what only people know.
 
 import { FAULTS } from './faults.js';
+import { runningOf } from './model.js';
+import { PROBES } from './probes.js';
 
-const PROBES = ['readinessProbe', 'livenessProbe', 'startupProbe'];
 const ROLLOUTS = ['restart', 'broken', 'slow'];
 /** What takes too long, and what a drained node shows. */
 const LEFT_OUT = ['flood', 'evict'];
@@ -100,8 +101,7 @@ const HINTS = [
  * @returns {{ hints: string[], rest: string[] }}
  */
 export function hintsFor(subject, rest) {
-	const { containers, initContainers = [] } = subject.original.spec.template.spec;
-	const main = [...containers, ...initContainers].find(({ name }) => name === subject.main);
+	const main = runningOf(subject.original.spec.template.spec).find(({ name }) => name === subject.main);
 	const said = HINTS.map((hint) => [hint({ subject, rest, main })].flat()).filter(([sentence]) => sentence);
 	const answered = said.map(([, fault]) => fault);
 	return { hints: said.map(([sentence]) => sentence), rest: rest.filter((fault) => !answered.includes(fault)) };

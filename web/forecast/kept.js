@@ -1,8 +1,9 @@
 // What may be shared of a manifest: the fields that a forecast depends on, and no others.
 
+import { PROBES } from '../cluster/pods.js';
 import { preStopOf } from './hook.js';
 import { SCHEMA } from './schema.js';
-import { PROBES } from './shape.js';
+
 import { PREFIX } from './stated.js';
 
 /** Of a value of a type, what is read. */

@@ -1,5 +1,6 @@
 // Reads manifests as people have them: takes a Deployment and what stands beside it, and says what is not modelled.
 
+import { PROBES } from '../cluster/pods.js';
 import { keptOf } from './kept.js';
 import { mainOf, objectsOf, runningOf } from './model.js';
 import { besides } from './neighbours.js';
@@ -7,7 +8,7 @@ import { notesOf } from './notes.js';
 import { parse, refuse, say } from './parse.js';
 import { merge, yaml } from './patch.js';
 import { checkDeployment } from './rules.js';
-import { isSubdomain, PROBES, shaped } from './shape.js';
+import { isSubdomain, shaped } from './shape.js';
 import { statedOf } from './stated.js';
 import { claimsOf, traitsOf } from './traits.js';
 

@@ -1,7 +1,7 @@
 // What is modelled of a Deployment, and the Service of its pods.
 
+import { PROBES } from '../cluster/pods.js';
 import { preStopOf } from './hook.js';
-import { PROBES } from './shape.js';
 
 /** An image that webernetes takes: a registry, a path, a tag and a digest. */
 const IMAGE = /^[\w.-]+(:\d+)?(\/[a-z0-9._-]+)*(:\w[\w.-]{0,127})?(@sha256:[a-f0-9]{64})?$/;
@@ -11,7 +11,7 @@ const HANDLERS = ['httpGet', 'tcpSocket', 'exec', 'grpc'];
 export const handlerOf = (probe) => HANDLERS.find((kind) => probe[kind]);
 
 /** An object without what is undefined. */
-export const defined = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+const defined = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 
 /** The containers of a pod that run for as long as it does: native sidecars among them. */
 export const runningOf = ({ containers, initContainers = [] }) => [...containers, ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')];

@@ -1,9 +1,9 @@
 // What a forecast assumes of a manifest, or does not model, in sentences.
 
+import { PROBES } from '../cluster/pods.js';
 import { preStopOf } from './hook.js';
 import { handlerOf, runningOf } from './model.js';
 import { say } from './parse.js';
-import { PROBES } from './shape.js';
 
 /** The fields that can matter to what is forecast, of a pod and of a container; all others are dropped without a word. */
 const MATTERS = {

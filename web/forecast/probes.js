@@ -7,7 +7,7 @@ const PATIENT = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
 /** The defaults of a probe. */
 const DEFAULTS = { periodSeconds: 10, timeoutSeconds: 1, failureThreshold: 3 };
 
-const PROBES = ['readinessProbe', 'livenessProbe', 'startupProbe'];
+export const PROBES = ['readinessProbe', 'livenessProbe', 'startupProbe'];
 const HANDLERS = ['httpGet', 'exec', 'grpc', 'tcpSocket'];
 
 export const inContainer = ({ name }, changes) => ({ template: { spec: { containers: [{ name, ...changes }] } } });

@@ -1,5 +1,7 @@
 // A program as the questions say: it plays an image in a forecast.
 
+import { Process } from '../cluster/process.js';
+
 /** The tags of versions that are broken from the start, and that start slowly. */
 export const VERSIONS = ['broken', 'slow'];
 
@@ -9,20 +11,18 @@ export const MORE = 10;
 /** @typedef {import('../cluster/cluster.js').Program} Played */
 
 /** @implements {Played} */
-export class Program {
+export class Program extends Process {
 	#settings;
 	#clock;
-	#inFlight = new Set();
 	#queue = [];
-	#end = Promise.withResolvers();
 	#broken = '';
-	isListening = true;
 
 	/**
 	 * @param {import('./questions.js').Settings} settings
 	 * @param {import('../cluster/cluster.js').Seat} seat
 	 */
 	constructor(settings, { version, clock }) {
+		super(settings.term);
 		this.#settings = settings;
 		this.#clock = clock;
 		this.started = clock.wait((version === 'slow' ? settings.slow : settings.start) * 1000).then(() => {
@@ -30,10 +30,6 @@ export class Program {
 		});
 	}
 
-	/** @returns {Promise<number>} */
-	get ended() {
-		return this.#end.promise;
-	}
 	get isFailed() {
 		return this.#broken !== '';
 	}
@@ -45,30 +41,15 @@ export class Program {
 	quit() {
 		this.end(0);
 	}
-	terminate() {
-		const { term } = this.#settings;
-		if (term === 'cuts') this.end(143);
-		if (term !== 'finishes') return;
-		this.isListening = false;
-		this.#endIfDrained();
-	}
-	end(code = 137) {
-		this.isListening = false;
-		this.#end.resolve(code);
-		for (const cut of this.#inFlight) cut(new Error('The replica ended before it answered.', { cause: 'cut' }));
-	}
-	#endIfDrained() {
-		if (!this.isListening && !this.#inFlight.size) this.end(0);
-	}
 
 	/** Answers a probe or a request to `/wait`, which takes as long as the slowest answers do, or any other at once. */
 	async answer({ target, probe = '' }) {
 		if (!this.isListening) throw new Error('The replica refused the connection.', { cause: 'refused' });
 		const { promise, resolve, reject } = Promise.withResolvers();
-		this.#inFlight.add(reject);
+		this.inFlight.add(reject);
 		const { most, beyond } = this.#settings;
 		const work = () => this.#work(target, probe, resolve);
-		if (this.#inFlight.size <= most) work();
+		if (this.inFlight.size <= most) work();
 		else if (beyond === 'queues') this.#queue.push(work);
 		else resolve(Number(beyond));
 		const status = await promise.finally(() => this.#leave(reject));
@@ -90,8 +71,8 @@ export class Program {
 	}
 
 	#leave(reject) {
-		this.#inFlight.delete(reject);
+		this.inFlight.delete(reject);
 		this.#queue.shift()?.();
-		this.#endIfDrained();
+		this.endIfDrained();
 	}
 }

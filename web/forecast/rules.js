@@ -1,7 +1,8 @@
 // What the API server refuses of a Deployment although every field has its type, in its words.
 
+import { PROBES } from '../cluster/pods.js';
 import { refuse, say } from './parse.js';
-import { checkLabel, checkLabels, checkPortName, checkSubdomain, invalid, PROBES, selects } from './shape.js';
+import { checkLabel, checkLabels, checkPortName, checkSubdomain, invalid, selects } from './shape.js';
 
 /** The largest number of 32 bits. */
 const INT32 = 2 ** 31 - 1;

@@ -2,6 +2,7 @@
 
 import { forecast, forecastFault, overloadOf, sumOf } from './forecast.js';
 import { withPatch } from './manifest.js';
+import { runningOf } from './model.js';
 import { compose } from './patch.js';
 import { REMEDIES } from './remedies.js';
 import { deploymentOf } from './run.js';
@@ -110,15 +111,19 @@ export class Search {
 
 	/** All faults, with what was found. */
 	#forecast(found) {
-		const subject = { ...withPatch(this.#subject, patchOf(found)), settings: this.#subject.settings };
-		return forecast(subject, this.#subject.faults, this.#seeds, this.#pool);
+		return forecast(this.#with(patchOf(found)), this.#subject.faults, this.#seeds, this.#pool);
+	}
+
+	/** What is forecast, with a patch. Throws what the API server would say of it. */
+	#with(patch) {
+		return { ...withPatch(this.#subject, patch), settings: this.#subject.settings };
 	}
 
 	/** What a fault costs with a patch, with some of the seeds; nothing, if an API server would refuse the patch. */
 	async #try(patch, fault, seeds = this.#seeds) {
 		try {
 			const overload = fault === 'control' ? [] : seeds.map((seed) => this.#overload.get(seed));
-			return await forecastFault({ ...withPatch(this.#subject, patch), settings: this.#subject.settings }, fault, seeds, this.#pool, overload);
+			return await forecastFault(this.#with(patch), fault, seeds, this.#pool, overload);
 		} catch {
 			return undefined;
 		}
@@ -127,16 +132,14 @@ export class Search {
 	/** The change that helps most against what hurts now, with all that was found before. */
 	async #improve(found, before) {
 		const patch = patchOf(found);
-		const { objects, main, original, traits } = withPatch(this.#subject, patch);
+		const { objects, main, original, traits, settings } = this.#with(patch);
 		const { spec } = deploymentOf(objects);
 		const container = (containers) => containers.find(({ name }) => name === main);
-		const { containers, initContainers = [] } = original.spec.template.spec;
-		const { settings } = this.#subject;
 		const it = {
 			row: before,
 			spec,
 			container: container(spec.template.spec.containers),
-			original: container([...containers, ...initContainers]),
+			original: container(runningOf(original.spec.template.spec)),
 			settings,
 			traits,
 		};

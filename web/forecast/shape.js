@@ -3,9 +3,6 @@
 import { refuse, say } from './parse.js';
 import { SCHEMA } from './schema.js';
 
-/** The probes that a container may have. */
-export const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
-
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 const QUANTITY = /^[+-]?(\d+\.?\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
 

@@ -1,8 +1,9 @@
 // Facts of a manifest that decide which advice makes sense, beyond what is modelled.
 
+import { PROBES } from '../cluster/pods.js';
 import { preStopOf } from './hook.js';
 import { handlerOf, runningOf } from './model.js';
-import { PROBES, selects } from './shape.js';
+import { selects } from './shape.js';
 
 const HOSTNAME = 'kubernetes.io/hostname';
 /** Volumes that are disks, which one node has at a time. */

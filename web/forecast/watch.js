@@ -1,9 +1,7 @@
 // Waits for what becomes of a Deployment's pods, for as long as anything may still happen.
 
-import { isReady, restartsOf } from '../cluster/pods.js';
+import { isReady, PROBES, restartsOf } from '../cluster/pods.js';
 
-/** The probes of a container, in the order in which they begin. */
-export const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
 /** How much longer than the numbers of a manifest say anything may take, in seconds. */
 export const SLACK = 15;
 /** After how many restarts of a container by one fault it is hopeless. */

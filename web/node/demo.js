@@ -7,9 +7,8 @@ import { parseArgs } from 'node:util';
 import manifests from '../../target/manifests.json' with { type: 'json' };
 import { Kubernetes } from '../cluster/cluster.js';
 import { Component, compile } from '../cluster/component.js';
-import { isReady } from '../cluster/pods.js';
+import { isReady, PROBES } from '../cluster/pods.js';
 import { ROUTES } from '../cluster/route.js';
-import { PROBES } from '../forecast/shape.js';
 import { deploymentOf, load, refuse } from './inputs.js';
 
 const USAGE = 'make demo ARGS="[--listen 127.0.0.1:8000] [--manifest FILE] [--replicas N]"';

@@ -1,7 +1,7 @@
 // What the pages are told of the cluster.
 
-import { CAN_WAIT } from '../cluster/component.js';
 import { isReady, readyOf, restartsOf, statusOf } from '../cluster/pods.js';
+import { CAN_WAIT } from '../cluster/wasi.js';
 
 /** How many moments a page shows: a minute, or all of a fault that takes longer. */
 const SHOWN = 120;
